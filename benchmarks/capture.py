@@ -1,0 +1,134 @@
+"""What noticing a save costs (C50, C52): watched saves against saves of the twin that nothing watches.
+
+The rule: both sides run the same statements on tables of the same shape, on the same connection.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from statistics import median
+from typing import Any
+
+from django.db import connection, transaction
+
+from benchmarks import arrangement, clock
+from benchmarks.clock import Sample
+from benchmarks.report import Figure, Goal, at_most
+from benchmarks.twin.models import PriceRecord as Bare
+from project.catalog.models import PriceRecord as Watched
+
+#: Saves in one transaction, and the goal on each database (C50).
+SHAPES = {
+    1000: {"postgresql": 1.10, "sqlite": 1.15},
+    10: {"postgresql": 1.20, "sqlite": 1.20},
+    1: {"postgresql": 1.40, "sqlite": 1.40},
+}
+#: Saves that are measured at the beginning and at the end of the long transaction (C52), and in how many parts.
+WINDOW = 1000
+PARTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: saves a sample, rounds, and saves in the long transaction."""
+
+    saves: int
+    single: int
+    rounds: int
+    long: int
+
+
+def figures(size: Size) -> Iterator[Figure]:
+    """Every figure about capture."""
+    for app in ("catalog", "twin"):
+        arrangement.fill(app, max(size.saves, 2 * WINDOW))
+    for each, goals in SHAPES.items():
+        yield from _shape(size, each, goals[connection.vendor])
+    yield _growth(size)
+
+
+def _shape(size: Size, each: int, goal: float) -> Iterator[Figure]:
+    count = size.single if each == 1 else max(size.saves, each)
+    works = {
+        name: partial(_saves, list(model.objects.order_by("pk")[:count]), each)
+        for name, model in (("bare", Bare), ("watched", Watched))
+    }
+    arrangement.tidy()
+    taken = clock.rounds(size.rounds, works)
+    ratio = clock.ratio(taken["watched"], taken["bare"])
+    saves = "1 save" if each == 1 else f"{each:,} saves"
+    yield Figure(f"{saves} in a transaction, watched / bare (C50)", str(ratio), ratio.cpu, at_most(goal))
+    extra = _statements(Watched, each) - _statements(Bare, each)
+    yield Figure(f"{saves} in a transaction, extra statements (C05, C50)", str(extra), extra, at_most(1))
+
+
+def _saves(rows: list[Any], each: int) -> Sample:
+    with clock.measured() as sample:
+        for start in range(0, len(rows), each):
+            with transaction.atomic():
+                for row in rows[start : start + each]:
+                    _save(row)
+    return sample
+
+
+def _save(row: Any) -> None:
+    row.amount = row.amount % 900 + Decimal("1.25")
+    row.save()
+
+
+def _statements(model: type[Any], each: int) -> int:
+    rows = list(model.objects.order_by("pk")[:each])
+    seen = 0
+
+    def count(execute: Any, *call: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        return execute(*call)
+
+    with connection.execute_wrapper(count), transaction.atomic():
+        for row in rows:
+            _save(row)
+    return seen
+
+
+class _Undo(Exception):
+    """Takes a transaction back."""
+
+
+def _growth(size: Size) -> Figure:
+    """The last saves of a long transaction against its first. Each saves a row of its own."""
+    arrangement.fill("catalog", size.long)
+    window = min(WINDOW, size.long // 3)
+    try:
+        with transaction.atomic():
+            _run(0, window)
+            raise _Undo
+    except _Undo:
+        arrangement.tidy()
+    gc.collect()
+    with transaction.atomic():
+        first = _run(0, window)
+        for start in range(window, size.long - window, window):
+            _run(start, min(window, size.long - window - start))
+        last = _run(size.long - window, window)
+    arrangement.tidy()
+    value = median(last) / median(first)
+    what = f"the last {window:,} saves of {size.long:,} in a transaction / the first (C52)"
+    return Figure(what, f"{value:.2f}", value, Goal(0.80, 1.20))
+
+
+def _run(start: int, count: int) -> list[float]:
+    """Save `count` rows from the one at `start` on; processor seconds of each part."""
+    rows = list(Watched.objects.order_by("pk").filter(pk__gt=start)[:count])
+    taken = []
+    step = max(1, count // PARTS)
+    for at in range(0, count, step):
+        with clock.measured() as sample:
+            for row in rows[at : at + step]:
+                _save(row)
+        taken.append(sample.cpu)
+    return taken

@@ -1,0 +1,1 @@
+"""The catalogue's twin, which nothing watches."""

@@ -1,0 +1,45 @@
+"""Products and prices of the same shape as the catalogue's.
+
+The rule: column for column and constraint for constraint what project/catalog/models.py has; a test holds the
+two together, because a difference here would be a difference in every figure.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator
+from django.db import models
+
+
+class Product(models.Model):
+    """Something that one store sells."""
+
+    store = models.ForeignKey("syncops.Store", models.PROTECT, related_name="+")
+    sku = models.CharField("SKU", max_length=100)
+    name = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["store", "sku"], name="twin_product_sku")]
+        ordering = ["sku"]
+
+    def __str__(self) -> str:
+        return f"{self.sku} {self.name}"
+
+
+class PriceRecord(models.Model):
+    """What a product costs."""
+
+    product = models.OneToOneField(Product, models.CASCADE, related_name="price")
+    amount = models.DecimalField(max_digits=14, decimal_places=4, validators=[MinValueValidator(Decimal(0))])
+    currency = models.CharField(max_length=3, default="EUR")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0, amount__lt=Decimal(10) ** 10), name="twin_price_amount"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"

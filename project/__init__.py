@@ -1,0 +1,1 @@
+"""The Django project that runs syncops on its own."""

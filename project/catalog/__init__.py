@@ -1,0 +1,1 @@
+"""The catalogue that ships: a product, and its price in a table of its own."""

@@ -1,0 +1,1 @@
+"""The stages of an import: each a module, each pure until the one that writes."""
