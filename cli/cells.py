@@ -68,6 +68,8 @@ def cell(value: object) -> str:
         return ", ".join(sorted(cell(item) for item in value))
     if isinstance(value, (list, tuple)):
         return ", ".join(cell(item) for item in value)
+    if isinstance(value, datetime):
+        return instant(value.replace(microsecond=0))
     plain = isinstance(value, (str, int, float)) and not isinstance(value, Enum)
     return str(value if plain else _scalar(value))
 

@@ -157,7 +157,13 @@ def _run(
         if django and (booted := discovery.boot(settings, project_dir)):
             session.detail(f"settings: {booted.module} ({booted.origin})")
         outcome = body(session, **given)
-        return session.show(outcome) if isinstance(outcome, View) else of_ending(outcome)
+        if not isinstance(outcome, View):
+            return of_ending(outcome)
+        if outcome.run is not None:
+            from syncops.operations import runs
+
+            runs.record_exit(outcome.run, outcome.exit_code)
+        return session.show(outcome)
     except (ClosedPipe, typer.Exit):
         raise
     except (Exception, KeyboardInterrupt, Terminated) as error:

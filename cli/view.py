@@ -39,7 +39,7 @@ class View:
     `payload` is the JSON document without its `schema`, `ok` and `exit_code`; `columns` and `rows` are the
     same for the other formats (without columns, the payload's plain values are shown, one a line). `notes`
     and `next` are talk: what happened, and which command is useful now. `error` is why an operation did not
-    do its work, where there is also something to show. `schema` may be left empty: the verb knows its own.
+    do its work, where there is also something to show. `run` is the Run whose exit code this one is. `schema` may be left empty: the verb knows its own.
     """
 
     schema: str = ""
@@ -51,6 +51,7 @@ class View:
     notes: Sequence[str] = ()
     next: Sequence[str] = ()
     error: SyncopsError | None = None
+    run: int | None = None
 
     @property
     def exit_code(self) -> int:

@@ -58,6 +58,13 @@ class Gate:
         return sent
 
 
+def waits(store: str, *, using: str) -> bool:
+    """Whether a store has something to deliver, whatever its lane says."""
+    if Change.objects.using(using).filter(store=store).exists():
+        return True
+    return Failure.objects.using(using).filter(store=store, muted=False, next_attempt_at__lte=Now()).exists()
+
+
 def due(*, using: str) -> list[str]:
     """The stores that have something to deliver and a lane that could be taken now."""
     marked = Change.objects.using(using).order_by().values_list("store", flat=True).distinct()

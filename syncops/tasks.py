@@ -24,7 +24,6 @@ from django.utils.module_loading import import_string
 from kombu.connection import ConnectionPool
 
 from syncops import conf, delivery, dispatch
-from syncops.models import Store
 
 logger = logging.getLogger("syncops.tasks")
 
@@ -62,8 +61,8 @@ def _options() -> dict[str, Any]:
 @shared_task(name="syncops.deliver_store", **_options())
 def deliver_store(store: str, using: str = "default") -> None:
     """Deliver what waits for one store; ask for another turn where this one left something."""
-    if not Store.objects.using(using).filter(pk=store).exists():
-        return  # A hint may be late.
+    if not dispatch.waits(store, using=using):
+        return  # Hints are doubled and late, and a turn in vain is not cheap.
     with _ending_with_its_call() as stop:
         done = delivery.deliver(store, using=using, means=delivery.Means(stop=stop))
         if done.waiting and not done.skipped_because:

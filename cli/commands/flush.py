@@ -97,6 +97,7 @@ def delivered(done: Flushed) -> View:
         ending=done.ending,
         notes=() if done.stores else ("Nothing waits.",),
         next=left(done.stores),
+        run=done.run,
     )
 
 

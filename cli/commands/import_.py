@@ -172,6 +172,7 @@ def _view(done: Imported, *, dry_run: bool) -> View:
         ending=endings,
         notes=[*done.notes, *_told(done)],
         next=following,
+        run=done.run,
     )
 
 
@@ -191,7 +192,7 @@ def _told(done: Imported) -> list[str]:
     """The report for people: what was wrong, by code and place, and the sum of it."""
     told = []
     for code in dict.fromkeys(error.code for error in done.errors):
-        told.append(f"{code}: {done.codes.get(code, 0)} rows")
+        told.append(f"{code}: {_rows(done.codes.get(code, 0))}")
         for error in (each for each in done.errors if each.code == code):
             suggestion = f" ({error.suggestion})" if error.suggestion else ""
             told.append(
@@ -206,11 +207,15 @@ def _told(done: Imported) -> list[str]:
     counted = ", ".join(
         f"{rows[name]} {name}" for name in rows if name != "valid" and (rows[name] or name == "read")
     )
-    told.append(f"{done.status}: {counted}; {sum(done.marked.values())} refs marked")
+    told.append(f"{done.status}: {counted}; refs marked: {sum(done.marked.values())}")
     if done.delivered is not None:
         sent = sum(each.delivered for each in done.delivered.stores)
-        told.append(f"delivered: {sent} items in {sum(each.calls for each in done.delivered.stores)} calls")
+        told.append(f"delivered: {sent} of {sum(done.marked.values())} refs")
     return told
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _next(done: Imported, *, dry_run: bool) -> list[str]:

@@ -101,7 +101,7 @@ def _in_test_case(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _fold(book: _Book, open_ids: set[str]) -> None:
-    """Retag batches whose savepoints were released, and merge those that now share a fate.
+    """Forget savepoints that were released, and merge batches that now share a fate.
 
     A savepoint that is no longer open although its batch is still here was released: Django drops the batch
     of one that was rolled back. Without this, a save in a savepoint of its own would leave a hook each.
@@ -111,10 +111,7 @@ def _fold(book: _Book, open_ids: set[str]) -> None:
         batch: Batch = book.hooks[place][1]
         if batch.done:
             continue
-        released = tuple(sid for sid in batch.key if sid in open_ids)
-        if released != batch.key:
-            batch.key = released
-            book.hooks[place] = (set(released), batch, True)
+        batch.key = tuple(sid for sid in batch.key if sid in open_ids)
         if kept and (before := book.hooks[kept[-1]][1]).key == batch.key:
             before.marks.absorb(batch.marks)
             before.stores |= batch.stores

@@ -15,6 +15,7 @@ from syncops.errors import InputRefused, UsageError
 from syncops.importing.header import find_header
 from syncops.importing.lines import Block, Lines
 from syncops.importing.records import Records
+from syncops.importing.rejects import is_rejects, restored, restored_record
 from syncops.importing.rows import Record, escape
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class Table:
             begun = next(batches, None)
             if begun is None:
                 raise InputRefused("F_EMPTY", f"the file has nothing after its header on line {found.line}")
-            self._records = chain(begun, chain.from_iterable(batches))
+            self._records: Iterator[Record] = chain(begun, chain.from_iterable(batches))
+            if is_rejects(found.names):
+                self.header = tuple(map(restored, found.names))
+                self._records = map(restored_record, self._records)
         except BaseException:
             self.close()
             raise

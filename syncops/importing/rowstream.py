@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from syncops.importing.dialect import Dialect
 from syncops.importing.keys import clean_sku
 from syncops.importing.money import Price, agree, read_price, refuse_decimals
+from syncops.importing.plain import BLOCK, PlainRows
 from syncops.importing.reader import Table
 from syncops.importing.rows import Reason, Record, RowError
-from syncops.importing.staging import Staged, refused
+from syncops.importing.staging import Staged, StagedRow, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,30 @@ class RowStream:
     notes: Counter[str] = field(default_factory=Counter)
     _agreed: dict[tuple[str | None, str], str | Reason] = field(default_factory=dict)
 
-    def __iter__(self) -> Iterator[Staged]:
-        for record in self.table:
-            self.read += 1
-            if self.read % 5000 == 0:
-                self.progress(self.read)
-            if record.error is not None:
-                yield refused(record.line, [record.error], record.cells if self.keep_raw else None)
-            else:
-                yield self._staged(record)
+    def __iter__(self) -> Iterator[StagedRow]:
+        for block in self.blocks():
+            yield from block
+
+    def blocks(self) -> Iterator[Sequence[StagedRow]]:
+        """The rows in blocks: those in which every row is plain at once, the others row by row."""
+        plain = PlainRows(
+            self.table.columns,
+            whole=self.limits.digits - self.limits.places,
+            places=self.limits.places,
+            sku=self.limits.sku,
+            name=self.limits.name,
+        )
+        records = iter(self.table)
+        while block := list(islice(records, BLOCK)):
+            self.read += len(block)
+            rows = None if self.keep_raw else plain.read(block, self.dialect, self._stated)
+            yield list(map(self._judged, block)) if rows is None else list(rows)
+            self.progress(self.read)
+
+    def _judged(self, record: Record) -> Staged:
+        if record.error is None:
+            return self._staged(record)
+        return refused(record.line, [record.error], record.cells if self.keep_raw else None)
 
     def _staged(self, record: Record) -> Staged:
         columns, cells = self.table.columns, record.cells
@@ -99,6 +116,9 @@ class RowStream:
         places = 0 if point < 0 else len(text.rstrip("0")) - point - 1
         raw = json.dumps(cells) if self.keep_raw else ""
         return Staged(record.line, sku[0], text, currency, name, places, "", "", raw)
+
+    def _stated(self, stated: str) -> str | Reason:
+        return self._agree(None, stated)
 
     def _agree(self, claim: str | None, stated: str) -> str | Reason:
         """The currency that the cell, the column and the operator name together, "" where none does."""

@@ -50,13 +50,14 @@ def run(
     forever: bool = False,
     means: Callable[[str], Means] = lambda _: Means(),
     pause: Callable[[float], None] = time.sleep,
+    part_of: int | None = None,
     using: str = "default",
 ) -> Flushed:
     """Deliver what waits in the stores that match, turn by turn, until nothing more can be sent now.
 
     `limit` is refs a store. `wait` goes on until nothing waits, also for items that are tried again later and
     lanes that are held; `forever` until the caller raises KeyboardInterrupt. `means(store)` gives each store its
-    progress; `pause` waits between two looks.
+    progress; `pause` waits between two looks. `part_of` is the Run of an operation that this flush belongs to.
     """
     chosen = [store.slug for store in select(patterns, using=using)]
     totals: dict[str, Delivery] = {}
@@ -64,14 +65,15 @@ def run(
     try:
         while True:
             for slug in _having_work(chosen, using):
-                if record is None:
+                if record is None and part_of is None:
                     record = runs.start(
                         "flush",
                         store=",".join(patterns),
                         arguments={"limit": limit, "force": force},
                         using=using,
                     )
-                _turns(slug, totals, limit, force, record.pk, means(slug), using)
+                number = record.pk if record is not None else part_of
+                _turns(slug, totals, limit, force, number, means(slug), using)
             if not forever and (not wait or not _waiting(chosen, using)):
                 break
             pause(LOOK)
@@ -98,7 +100,7 @@ def _turns(
     totals: dict[str, Delivery],
     limit: int | None,
     force: bool,
-    run: int,
+    run: int | None,
     means: Means,
     using: str,
 ) -> None:
@@ -126,7 +128,10 @@ def _having_work(chosen: Sequence[str], using: str) -> Iterator[str]:
 
 
 def _waiting(chosen: Sequence[str], using: str) -> bool:
+    """Whether something will still be sent by itself: what is paused or off is not waited for."""
+    stopped = {"paused", "off"}
+    going = [slug for slug in chosen if lanes.standing(slug, using=using).state not in stopped]
     retrying = Failure.objects.using(using).filter(
-        store__in=chosen, muted=False, next_attempt_at__isnull=False
+        store__in=going, muted=False, next_attempt_at__isnull=False
     )
-    return bool(set(outbox.depth(using=using)) & set(chosen)) or retrying.exists()
+    return bool(set(outbox.depth(using=using)) & set(going)) or retrying.exists()

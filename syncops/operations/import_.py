@@ -268,7 +268,7 @@ def run(
     done = Import(name, options, using, progress).run(stream if path == "-" and stream else path)
     if not (done.marked and options.deliver) or conf.broker_url():
         return done
-    sent = flush.run(sorted(done.marked), using=using, means=means)
+    sent = flush.run(sorted(done.marked), using=using, means=means, part_of=done.run)
     return replace(done, delivered=sent)
 
 

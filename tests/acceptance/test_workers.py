@@ -131,7 +131,8 @@ def test_D07_a_worker_killed_between_push_and_settle_repeats_an_identical_price_
 
 def test_D01_two_workers_and_doubled_hints_by_the_dozen_never_send_at_once(site: Sites) -> None:
     here = site("postgresql", "redis")
-    here.market.fault("slow", store="eu", seconds=0.05, every=1)
+    # Long enough for another worker to get as far as a call of its own, if nothing stopped it.
+    here.market.fault("slow", store="eu", seconds=0.5, times=6)
     web = here.web()
     workers = [here.worker("prefork", 2), here.worker("prefork", 2)]
     stocked(here, web)

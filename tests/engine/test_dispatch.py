@@ -139,6 +139,18 @@ def test_D11_a_failure_is_due_at_its_time_and_never_while_parked_or_muted() -> N
 
 
 @pytest.mark.usefixtures("stores")
+def test_D10_a_store_waits_for_its_changes_and_for_failures_whose_time_has_come() -> None:
+    assert not dispatch.waits("eu", using="default")
+    owe("eu", next_attempt_at=now() + timedelta(hours=1))
+    assert not dispatch.waits("eu", using="default")
+    Failure.objects.update(next_attempt_at=now() - timedelta(seconds=1))
+    assert dispatch.waits("eu", using="default")
+    Failure.objects.update(muted=True)
+    mark("us")
+    assert [dispatch.waits(store, using="default") for store in ("eu", "us", "gone")] == [False, True, False]
+
+
+@pytest.mark.usefixtures("stores")
 @pytest.mark.parametrize(
     "hindrance",
     [

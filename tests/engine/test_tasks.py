@@ -411,11 +411,18 @@ def test_D12_deliver_store_delivers(queue: Queue) -> None:
 
 
 def test_D09_a_turn_that_ended_with_work_left_asks_for_another_one(queue: Queue, settings: Any) -> None:
-    make_product(Store.objects.create(slug="eu", provider="memory"), "A-1")
+    store = Store.objects.create(slug="eu", provider="memory", options={"batch_limit": 1})
+    for number in range(2):
+        make_product(store, f"A-{number}")
     queue.hints()
     settings.SYNCOPS = {**settings.SYNCOPS, "TURN": 0}
+
     tasks.deliver_store("eu", "default")
+    assert list(Memory.shelf("eu").items) == ["A-0"]
     assert queue.hints() == [["eu", "default"]]
+    tasks.deliver_store("eu", "default")
+    assert list(Memory.shelf("eu").items) == ["A-0", "A-1"]
+    assert queue.hints() == []
 
 
 def test_D09_a_lane_that_is_held_or_paused_asks_for_nothing(queue: Queue) -> None:

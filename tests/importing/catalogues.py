@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 
 from project.catalog.models import PriceRecord, Product
 from syncops import sources
 from syncops.importing.target import Target
-from syncops.models import Change, PriceEdit, Run, Store
+from syncops.models import Attempt, Change, Failure, Lane, PriceEdit, RemoteListing, Run, Store
 from tests.shop.models import Article, Gadget, Offer, Tariff, Variant
 
 #: (store, source, ref) of a Change.
@@ -56,9 +56,13 @@ class Catalogue:
         )
         return {sku: (price, currency) for sku, price, currency in rows}
 
+    def refs(self) -> dict[str, str]:
+        """The sku behind each ref."""
+        rows = self.source.model._base_manager.values_list("pk", self.source.sku)
+        return {self.source.key_text(key, "default"): sku for key, sku in rows}
+
     def ref(self, sku: str) -> str:
-        key = self.source.model._base_manager.get(**{str(self.source.sku): sku}).pk
-        return self.source.key_text(key, "default")
+        return {known: ref for ref, known in self.refs().items()}[sku]
 
 
 class Shipped(Catalogue):
@@ -119,12 +123,13 @@ ALL = (Shipped(), Articles(), Gadgets())
 
 def wipe() -> None:
     """Empty every table that an import reads or writes, by committed statements."""
-    for model in (
-        Change, PriceEdit, Run, PriceRecord, Product, Article.stores.through, Article, Offer, Tariff, Variant,
-        Gadget, Store,
-    ):  # fmt: skip
-        rows = model._base_manager.all()
-        rows._raw_delete(rows.db)
+    with transaction.atomic():
+        for model in (
+            Change, PriceEdit, Run, PriceRecord, Product, Article.stores.through, Article, Offer, Tariff,
+            Variant, Gadget, Attempt, Failure, RemoteListing, Lane, Store,
+        ):  # fmt: skip
+            rows = model._base_manager.all()
+            rows._raw_delete(rows.db)
 
 
 def take_marks() -> set[Mark]:

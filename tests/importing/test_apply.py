@@ -26,7 +26,6 @@ from syncops.values import Ending, exponent
 from tests.conftest import make_product
 from tests.importing.catalogues import (
     ALL,
-    Articles,
     Catalogue,
     Gadgets,
     Mark,
@@ -375,8 +374,9 @@ def test_I42_two_imports_in_opposite_order_do_not_deadlock(
 ) -> None:
     """Both have planned before either writes; then one is served after the other."""
     skus = [f"S{number:03}" for number in range(60)]
-    for sku in skus:
-        catalogue.add(sku, "10" if priced else None, stores[:1])
+    with transaction.atomic():
+        for sku in skus:
+            catalogue.add(sku, "10" if priced else None, stores[:1])
     take_marks()
     if own_save:
         plain = catalogue.price_model.save
@@ -491,39 +491,44 @@ def test_I42_a_database_that_somebody_holds_ends_the_import(
 
 # The same refs as the receivers ------------------------------------------------------------------------------
 
-SKUS = [f"K{number}" for number in range(8)]
+SKUS = [f"K{number}" for number in range(10)]
 CURRENCIES = ("EUR", "JPY", "USD")
-PRICES = st.sampled_from(["1", "2", "2.00", "7.5", "12.50", "12.25", "199"])
+PRICES = ("1", "2", "2.00", "7.5", "12.50", "12.25", "199")
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> dict[str, Any]:
     """A catalogue and a file: stores on and off, products in several, prices missing, other currencies."""
-    slugs = draw(st.lists(st.sampled_from(["eu", "us", "jp"]), min_size=1, unique=True))
-    products = {}
-    for sku in draw(st.lists(st.sampled_from(SKUS), min_size=1, max_size=6, unique=True)):
-        products[sku] = (
+    slugs = ["eu", "us", "jp"]
+    products = {
+        sku: (
             draw(st.lists(st.sampled_from(slugs), min_size=1, unique=True)),
-            draw(st.none() | PRICES),
+            draw(st.sampled_from([None, *PRICES])),
             draw(st.sampled_from(CURRENCIES)),
         )
-    rows = draw(
-        st.lists(
-            st.tuples(st.sampled_from(SKUS), PRICES, st.sampled_from(["", *CURRENCIES])),
-            min_size=1, max_size=8, unique_by=lambda row: row[0],
-        )
-    )  # fmt: skip
+        for sku in SKUS[:8]
+    }
+    rows = [
+        (sku, draw(st.sampled_from(PRICES)), draw(st.sampled_from(["", "", "", *CURRENCIES])))
+        for sku in draw(st.lists(st.sampled_from(SKUS), min_size=6, unique=True))
+    ]
     return {
         "stores": {slug: draw(st.booleans()) for slug in slugs},
         "products": products,
         "rows": rows,
-        "store": draw(st.none() | st.sampled_from(slugs)),
+        "store": draw(st.sampled_from([None, None, *slugs])),
         "unknown": draw(st.sampled_from(["reject", "ignore"])),
     }
 
 
 def build(catalogue: Catalogue, world: dict[str, Any]) -> None:
     wipe()
+    with transaction.atomic():
+        fill(catalogue, world)
+    take_marks()
+
+
+def fill(catalogue: Catalogue, world: dict[str, Any]) -> None:
     made = {
         slug: Store.objects.create(slug=slug, provider="memory", sync_prices=on)
         for slug, on in world["stores"].items()
@@ -534,7 +539,6 @@ def build(catalogue: Catalogue, world: dict[str, Any]) -> None:
         # A price that its currency cannot have would be another test's.
         amount = None if price is None or not fine(price, code) else price
         catalogue.add(sku, amount, places, code)
-    take_marks()
 
 
 def fine(price: str, currency: str) -> bool:
@@ -570,14 +574,15 @@ def test_I43_the_refs_and_prices_are_those_that_saving_each_product_gives(
         )
     seen = {"changed": 0, "first": 0, "marked": 0}
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(worlds())
     def compare(world: dict[str, Any]) -> None:
         build(catalogue, world)
         changes = expected_changes(catalogue, world)
         seen["first"] += sum(catalogue.prices()[sku][0] is None for sku in changes)
-        for sku, (price, currency) in changes.items():
-            catalogue.save_price(sku, price, currency)
+        with transaction.atomic():
+            for sku, (price, currency) in changes.items():
+                catalogue.save_price(sku, price, currency)
         saved, marks = catalogue.prices(), by_sku(catalogue, take_marks())
 
         build(catalogue, world)
@@ -599,12 +604,12 @@ def test_I43_the_refs_and_prices_are_those_that_saving_each_product_gives(
     compare()
     assert seen["changed"] > 20, "the worlds are too dull to prove anything"
     assert seen["marked"] > 10
-    assert seen["first"] > 2 or isinstance(catalogue, Articles)
+    assert seen["first"] > 0
 
 
 def by_sku(catalogue: Catalogue, marks: set[Mark]) -> set[Mark]:
     """The same marks with skus for refs: keys are new in each catalogue, skus are not."""
-    skus = {catalogue.ref(sku): sku for sku in catalogue.prices()}
+    skus = catalogue.refs()
     return {(store, source, skus[ref]) for store, source, ref in marks}
 
 
