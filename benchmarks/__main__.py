@@ -52,10 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="syncops against its peers")
-    parser.add_argument("--quick", action="store_true", help="smaller and fewer: under 30 s, and less certain")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller and fewer: under 30 s, and less certain"
+    )
     parser.add_argument("--rows", type=int, help="rows of the price lists (100,000; with --quick 10,000)")
     parser.add_argument("--rounds", type=int, help="samples of each side of a comparison")
-    parser.add_argument("--saves", type=int, help="saves in the long transaction (100,000; with --quick 5,000)")
+    parser.add_argument(
+        "--saves", type=int, help="saves in the long transaction (100,000; with --quick 5,000)"
+    )
     parser.add_argument("--database", action="append", choices=DATABASES, help="only this one (repeatable)")
     parser.add_argument("--only", choices=("capture", "import"), help="only this part")
     return parser.parse_args(arguments)
@@ -64,16 +68,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def _sizes(options: argparse.Namespace) -> dict[str, Any]:
     rows = options.rows or (10_000 if options.quick else 100_000)
     long = options.saves or (5_000 if options.quick else 100_000)
-    rounds = options.rounds or (3 if options.quick else 9)
+    rounds = options.rounds or (3 if options.quick else 11)
     peer_rounds = max(1, rounds // 3)
     memory = (rows // 5, rows) if options.quick else (rows // 2, 5 * rows)
     sizes = {
-        "capture": {
-            "saves": min(1000, long),
-            "single": min(100 if options.quick else 300, long),
-            "rounds": rounds if options.quick else 2 * rounds,
-            "long": long,
-        },
+        "capture": {"rounds": {"1000": rounds, "10": 25 * rounds, "1": 50 * rounds}, "long": long},
         "import": {
             "rows": rows,
             "peer_rows": max(1, rows // 5),

@@ -19,9 +19,9 @@ from syncops.models import Store
 STORE = "bench"
 
 
-def quoted(model: str) -> tuple[str, str]:
+def tables(app: str) -> tuple[str, str]:
     """The tables of products and prices of an app."""
-    return f"{model}_product", f"{model}_pricerecord"
+    return f"{app}_product", f"{app}_pricerecord"
 
 
 def make_tables() -> None:
@@ -35,7 +35,7 @@ def make_tables() -> None:
 
 def fill(app: str, rows: int) -> None:
     """Add products to the catalogue of an app until it has `rows`, each with a price."""
-    product, price = quoted(app)
+    product, price = tables(app)
     numbers = (
         "generate_series(%s, %s)"
         if connection.vendor == "postgresql"
@@ -68,7 +68,7 @@ def tidy() -> None:
         if connection.vendor == "postgresql":
             cursor.execute(f"TRUNCATE {', '.join(left)}, syncops_attempt")
             for app in ("catalog", "twin"):
-                for table in quoted(app):
+                for table in tables(app):
                     # By hand between two samples, and never by itself within one.
                     cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
                     cursor.execute(f"VACUUM (ANALYZE) {table}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from itertools import cycle, islice
 from statistics import median
 from typing import Any
 
@@ -34,31 +35,29 @@ PARTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: saves a sample, rounds, and saves in the long transaction."""
+    """How much is measured: rounds of each shape (a round is one transaction a side), and the long transaction."""
 
-    saves: int
-    single: int
-    rounds: int
+    rounds: dict[str, int]
     long: int
 
 
 def figures(size: Size) -> Iterator[Figure]:
     """Every figure about capture."""
     for app in ("catalog", "twin"):
-        arrangement.fill(app, max(size.saves, 2 * WINDOW))
+        arrangement.fill(app, max(SHAPES))
     for each, goals in SHAPES.items():
         yield from _shape(size, each, goals[connection.vendor])
     yield _growth(size)
 
 
 def _shape(size: Size, each: int, goal: float) -> Iterator[Figure]:
-    count = size.single if each == 1 else max(size.saves, each)
     works = {
-        name: partial(_saves, list(model.objects.order_by("pk")[:count]), each)
+        name: partial(_saves, cycle(list(model.objects.order_by("pk")[: max(SHAPES)])), each)
         for name, model in (("bare", Bare), ("watched", Watched))
     }
     arrangement.tidy()
-    taken = clock.rounds(size.rounds, works)
+    count = size.rounds[str(each)]
+    taken = clock.rounds(count, works, warm=1 + count // 10, collect=each == max(SHAPES))
     ratio = clock.ratio(taken["watched"], taken["bare"])
     saves = "1 save" if each == 1 else f"{each:,} saves"
     yield Figure(f"{saves} in a transaction, watched / bare (C50)", str(ratio), ratio.cpu, at_most(goal))
@@ -66,12 +65,11 @@ def _shape(size: Size, each: int, goal: float) -> Iterator[Figure]:
     yield Figure(f"{saves} in a transaction, extra statements (C05, C50)", str(extra), extra, at_most(1))
 
 
-def _saves(rows: list[Any], each: int) -> Sample:
-    with clock.measured() as sample:
-        for start in range(0, len(rows), each):
-            with transaction.atomic():
-                for row in rows[start : start + each]:
-                    _save(row)
+def _saves(rows: Iterator[Any], each: int) -> Sample:
+    """One transaction that saves the next `each` rows."""
+    with clock.measured() as sample, transaction.atomic():
+        for row in islice(rows, each):
+            _save(row)
     return sample
 
 

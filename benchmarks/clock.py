@@ -63,13 +63,19 @@ def measured() -> Iterator[Sample]:
     sample.cpu = time.process_time() - client + server_seconds() - server
 
 
-def rounds(count: int, works: Mapping[str, Callable[[], Sample]]) -> dict[str, list[Sample]]:
-    """`count` samples of each work, round by round, every second round in reverse; one more goes before."""
+def rounds(
+    count: int, works: Mapping[str, Callable[[], Sample]], *, warm: int = 1, collect: bool = True
+) -> dict[str, list[Sample]]:
+    """`count` samples of each work, round by round, every second round in reverse; `warm` more go before.
+
+    `collect` has Python look for cycles before each sample; it takes longer than a sample of a millisecond.
+    """
     names = list(works)
     samples: dict[str, list[Sample]] = {name: [] for name in names}
-    for turn in range(-1, count):
+    for turn in range(-warm, count):
         for name in names if turn % 2 else reversed(names):
-            gc.collect()
+            if collect:
+                gc.collect()
             sample = works[name]()
             if turn >= 0:
                 samples[name].append(sample)

@@ -13,18 +13,19 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from benchmarks.arrangement import STORE, quoted
+from benchmarks import arrangement
+from benchmarks.arrangement import STORE
 from benchmarks.twin.models import PriceRecord
 
 BLOCK = 5000
 
 
-def bare(path: Path) -> int:
+def bare(path: Path, *, app: str = "catalog") -> int:
     """The database's fastest way, which checks nothing and notes nothing. Returns the rows it wrote."""
     with transaction.atomic(), connection.cursor() as cursor:
         stage = _copy if connection.vendor == "postgresql" else _insert
         stage(cursor, path)
-        product, price = quoted("catalog")
+        product, price = arrangement.tables(app)
         differs = "IS DISTINCT FROM" if connection.vendor == "postgresql" else "IS NOT"
         cursor.execute(
             f"UPDATE {price} SET amount = b.price, currency = b.currency FROM {product} AS p, bare_list AS b"

@@ -68,6 +68,7 @@ _ENDINGS: Mapping[str, int] = {
     "guarded": GUARDED,
     "refused": REFUSED,
     "temporary": TEMPORARY,
+    "misconfigured": USAGE,
 }
 
 _ERRORS: tuple[tuple[type[BaseException], int], ...] = (

@@ -95,4 +95,4 @@ def render(view: View, wanted: Format, screen: Screen) -> str:
         return _csv(columns, rows)
     if wanted is Format.PLAIN:
         return _plain(columns, rows)
-    return _table(columns, rows, view.title, screen)
+    return _table(view.headings or columns, rows, view.title, screen)

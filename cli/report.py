@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 #: The schema of a failure that no verb can be blamed for.
 UNKNOWN_SCHEMA = "syncops.error/1"
 _BUG = "This is a bug in syncops, or in a provider or Source: please report it with the traceback."
-_MIGRATE = "A table is missing: run `python manage.py migrate` for these settings."
+_MIGRATE = (
+    "A table is missing: run `python manage.py migrate`, or `python -m django migrate` with these settings."
+)
 _AGAIN = "The database or the broker does not answer: try again later, or run `syncops doctor`."
 
 

@@ -74,7 +74,9 @@ class Session:
     def show(self, view: View) -> int:
         """Write `view` in the format that was asked for, then its talk; returns its exit code."""
         view = view if view.schema else replace(view, schema=self.schema)
-        self.out.write(render(view, self.format, self.out))
+        if not (self.quiet and view.columns and not view.rows and not self.format.structured):
+            # Cron mails whatever is printed: with -q, an empty list is nothing at all.
+            self.out.write(render(view, self.format, self.out))
         self.out.flush()
         for note in view.notes:
             self.say(note)

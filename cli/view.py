@@ -37,15 +37,17 @@ class View:
     """What a verb has to show.
 
     `payload` is the JSON document without its `schema`, `ok` and `exit_code`; `columns` and `rows` are the
-    same for the other formats (without columns, the payload's plain values are shown, one a line). `notes`
-    and `next` are talk: what happened, and which command is useful now. `error` is why an operation did not
-    do its work, where there is also something to show. `run` is the Run whose exit code this one is. `schema` may be left empty: the verb knows its own.
+    same for the other formats (without columns, the payload's plain values are shown, one a line), and
+    `headings` shorter names of the columns for a table. `notes` and `next` are talk: what happened, and which
+    command is useful now. `error` is why an operation did not do its work, where there is also something to
+    show. `run` is the Run whose exit code this one is. `schema` may be left empty: the verb knows its own.
     """
 
     schema: str = ""
     payload: Mapping[str, object] = field(default_factory=dict)
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[object]] = ()
+    headings: Sequence[str] = ()
     title: str = ""
     ending: Ending | Sequence[Ending] = ()
     notes: Sequence[str] = ()

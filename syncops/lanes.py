@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from syncops import conf, signals
-from syncops.errors import InsideTransaction, LaneHeld, LeaseLost
+from syncops.errors import InsideTransaction, LaneHeld, LeaseLost, UsageError
 from syncops.models import Lane, Store
 from syncops.sql import from_now
 
@@ -28,7 +28,8 @@ MARGIN = 5.0
 #: Seconds that renewing may take; without them the shortest lease allowed would be too short once renewed.
 SLACK = 1.0
 
-State = Literal["idle", "busy", "paused", "open", "waiting", "off"]
+#: `open`: the marketplace is left alone until a time, after a fault or by its breaker.
+State = Literal["idle", "busy", "paused", "open", "off"]
 
 
 @dataclass(slots=True)
@@ -60,9 +61,11 @@ class Standing:
 def take(store: str, *, owner: str, using: str, monotonic: Callable[[], float] = time.monotonic) -> Lease:
     """Take the lane of a store that is switched on, not paused and not waiting.
 
-    Raises LaneHeld with what stands in the way, and InsideTransaction where the caller has a transaction open:
-    a marketplace must not be called inside one.
+    Raises LaneHeld with what stands in the way, UsageError where there is no such store, and InsideTransaction
+    where the caller has a transaction open: a marketplace must not be called inside one.
     """
+    if not Store.objects.using(using).filter(pk=store).exists():
+        raise UsageError(f"There is no store {store}", hint="syncops stores list")
     ttl = conf.get().LEASE
     before = monotonic()
     try:
@@ -79,6 +82,8 @@ def take(store: str, *, owner: str, using: str, monotonic: Callable[[], float] =
                 token = lanes.values_list("token", flat=True).get(store=store)
                 return Lease(store, token, using, before + ttl, monotonic)
     except RuntimeError as error:
+        if not connections[using].in_atomic_block:
+            raise
         raise InsideTransaction(hint="Deliver after the commit: `syncops flush`, or a worker.") from error
     where = standing(store, using=using)
     raise LaneHeld(_in_the_way(store, where), hint=f"syncops stores show {store}")
@@ -148,10 +153,11 @@ def pause(store: str, reason: str, *, using: str) -> bool:
 
 
 def resume(store: str, *, using: str) -> bool:
-    """Let a paused lane go on at once. Returns False where it was not paused."""
+    """Let a lane that is paused or rests after a fault go on at once. Returns False where it was free."""
+    stopped = Q(paused_at__isnull=False) | Q(next_attempt_at__isnull=False) | Q(open_until__isnull=False)
     return bool(
         Lane.objects.using(using)
-        .filter(store=store, paused_at__isnull=False)
+        .filter(stopped, store=store)
         .update(paused_at=None, paused_reason="", denials=0, streak=0, next_attempt_at=None, open_until=None)
     )
 
@@ -192,11 +198,8 @@ def standing(store: str, *, using: str) -> Standing:
         return Standing("paused", reason=reason)
     if expires and expires > now:
         return Standing("busy", until=expires, holder=owner)
-    if open_until and open_until > now:
-        return Standing("open", until=open_until)
-    if next_attempt and next_attempt > now:
-        return Standing("waiting", until=next_attempt)
-    return Standing("idle")
+    rests = [until for until in (open_until, next_attempt) if until and until > now]
+    return Standing("open", until=max(rests)) if rests else Standing("idle")
 
 
 def _in_the_way(store: str, where: Standing) -> str:
@@ -205,8 +208,7 @@ def _in_the_way(store: str, where: Standing) -> str:
         "off": f"{store} is switched off",
         "paused": f"{store} is paused: {where.reason}",
         "busy": f"the lane of {store} is held by {where.holder}{until}",
-        "open": f"the breaker of {store} is open{until}",
-        "waiting": f"{store} waits after a fault{until}",
+        "open": f"{store} is left alone after a fault{until}",
         "idle": f"the lane of {store} was taken and given back meanwhile",
     }[where.state]
 

@@ -112,14 +112,11 @@ class Source:
         """
         keys = self.keys(refs)
         rows = self.in_store(self.queryset(using), store, using).filter(pk__in=keys)
-        seen = set()
         columns = ("pk", self.sku, self.name, self.price, self.currency)
         for key, sku, name, price, currency in rows.values_list(*columns):
-            ref = self.key_text(key, using)
-            if ref in seen or price is None or not sku:
+            if price is None or not sku:
                 continue
-            seen.add(ref)
-            yield ref, Listing(str(sku), str(name or ""), price, str(currency or ""))
+            yield self.key_text(key, using), Listing(str(sku), str(name or ""), price, str(currency or ""))
 
     def in_store(self, products: QuerySet[Any], store: str, using: str) -> QuerySet[Any]:
         """`products` narrowed to those of one store; a to-many path never doubles a row."""

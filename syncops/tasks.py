@@ -65,6 +65,8 @@ def deliver_store(store: str, using: str = "default") -> None:
         return  # Hints are doubled and late, and a turn in vain is not cheap.
     with _ending_with_its_call() as stop:
         done = delivery.deliver(store, using=using, means=delivery.Means(stop=stop))
+        if done.misconfigured:
+            logger.error("%s cannot be served: %s", store, done.skipped_because)
         if done.waiting and not done.skipped_because:
             send_hints([store], using)
 

@@ -154,3 +154,4 @@ class Ending(Enum):
     GUARDED = "guarded"
     REFUSED = "refused"
     TEMPORARY = "temporary"
+    MISCONFIGURED = "misconfigured"

@@ -92,6 +92,8 @@ def _quick_flush() -> Iterator[None]:
                 patched.setattr(
                     connection.ops,
                     "sql_flush",
-                    lambda _style, tables, quote=quote, **_: [f"DELETE FROM {quote(table)};" for table in tables],
+                    lambda _style, tables, quote=quote, **_: [
+                        f"DELETE FROM {quote(table)};" for table in tables
+                    ],
                 )
         yield

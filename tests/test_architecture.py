@@ -130,6 +130,8 @@ def writing(model: str, relation: str) -> Check:
     """Finds calls that make, change or delete rows of a model: on the class, a queryset of it, or a relation."""
 
     def check(tree: ast.Module) -> list[int]:
+        if not {model, relation} & {last(node) for node in ast.walk(tree)}:
+            return []
         scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
         return sorted({line for scope in (tree, *scopes) for line in _written(scope)})
 

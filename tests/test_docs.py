@@ -15,6 +15,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -469,6 +470,12 @@ def test_T16_every_dependency_has_its_reason() -> None:
     assert named
     missing = [name for name in named if not re.search(rf"^\| {name} \| \S", table, re.MULTILINE)]
     assert not missing
+
+
+def test_T16_the_floors_in_the_docs_are_those_of_the_contract() -> None:
+    contract = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    drawn = [each.text.splitlines() for each in blocks("CONTRIBUTING.md") if each.language == "text"]
+    assert contract["layers"] in drawn
 
 
 def anchors(path: Path) -> set[str]:

@@ -42,7 +42,9 @@ def flush(
     limit: Limit = None,
     dry_run: DryRun = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Send what is confirmed as well.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Send what is marked though it is confirmed.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Go on until nothing waits or is tried again.")
     ] = False,
@@ -145,6 +147,7 @@ def previewed(planned: Flushed, shown: Format) -> View:
         for number, batch in enumerate(plan.batches, 1)
         for step in batch
     ]
+    stores = "".join(f" --store {plan.store}" for plan in planned.previews if plan.batches)
     rows: list[tuple[object, ...]] = list(items)
     columns: tuple[str, ...] = ("store", "batch", "sku", "name", "old", "new", "currency")
     if shown is Format.TABLE and len(items) > 40:
@@ -160,7 +163,7 @@ def previewed(planned: Flushed, shown: Format) -> View:
         title="What a flush would do",
         ending=planned.ending,
         notes=[_told(plan) for plan in planned.previews],
-        next=["Do it: syncops flush"] if items else (),
+        next=[f"Do it: syncops flush{stores}"] if items else (),
     )
 
 

@@ -86,7 +86,8 @@ def import_prices(
         dup=dup,
         overrides=_pairs("--override", override),
         deliver=not no_deliver,
-        all_changes=session.format in {Format.NDJSON, Format.CSV, Format.PLAIN, Format.JSON},
+        # A list of every change is as long as the file; only who asks for rows gets them.
+        all_changes=session.format in {Format.NDJSON, Format.CSV},
     )
     with ExitStack() as stack:
         done = operation.run(
@@ -96,7 +97,8 @@ def import_prices(
             progress=_reading(session, stack),
             means=progressing(session, stack),
         )
-    return _view(done, dry_run=dry_run)
+    again = f"syncops import {file}{f' --store {store}' if store else ''}"
+    return _view(done, again, dry_run=dry_run)
 
 
 def _reading(session: Session, stack: ExitStack) -> Callable[[str, int], None]:
@@ -123,7 +125,7 @@ def _pairs(flag: str, words: list[str] | None) -> Mapping[str, str]:
     return found
 
 
-def _view(done: Imported, *, dry_run: bool) -> View:
+def _view(done: Imported, again: str, *, dry_run: bool) -> View:
     changes = [_change(each) for each in done.changes]
     endings = [done.ending, *([done.delivered.ending] if done.delivered else [])]
     stores = done.delivered.stores if done.delivered else ()
@@ -163,7 +165,7 @@ def _view(done: Imported, *, dry_run: bool) -> View:
         "rejects": done.rejects,
         "delivered": {each.store: store_payload(each) for each in stores},
     }
-    following = _next(done, dry_run=dry_run)
+    following = _next(done, again, dry_run=dry_run)
     return View(
         payload={**payload, "next": following},
         columns=("line", "sku", "old", "new", "currency"),
@@ -218,26 +220,23 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
 
 
-def _next(done: Imported, *, dry_run: bool) -> list[str]:
+def _next(done: Imported, again: str, *, dry_run: bool) -> list[str]:
     if done.status == "refused":
-        refused = [
-            f"Nothing was written. Leave the bad rows out: syncops import {done.file.name} --on-error skip"
-        ]
+        refused = [f"Nothing was written. Leave the bad rows out: {again} --on-error skip"]
         if done.codes.get("E_UNKNOWN_SKU"):
             refused.append(
-                "Make the unknown products: --unknown create --store SLUG; pass over them: --unknown ignore"
+                "Unknown skus: --unknown create makes the products, --unknown ignore passes them over"
             )
         return refused
     if done.status == "guarded":
         code = next(rail.code for rail in done.rails if rail.overridden_because is None)
-        return [f"Nothing was written. If it is right all the same: --override {code}='why'"]
+        return [f"Nothing was written. If it is right all the same: {again} --override {code}='why'"]
     if dry_run:
         return ["Nothing was written. Do it: the same command without --dry-run"] if done.changes else []
-    found = (
-        [f"The refused rows are in {done.rejects}; corrected, that file imports as it is"]
-        if done.rejects
-        else []
-    )
+    found = []
+    if done.rejects:
+        found = [f"The refused rows are in {done.rejects}; corrected, that file imports as it is"]
     if done.delivered is not None:
         return [*found, *left(done.delivered.stores)]
-    return [*found, "Deliver it: syncops flush"] if done.marked else found
+    stores = "".join(f" --store {store}" for store in done.marked)
+    return [*found, f"Deliver it: syncops flush{stores}"] if done.marked else found

@@ -29,6 +29,10 @@ COLUMNS = (
 )
 
 
+#: The same in a table, where width is dear.
+HEADINGS = ("store", "sync", "wait", "oldest s", "retry", "park", "unconf", "drift", "lane", "last delivery")
+
+
 @verb(app, "status", schema="syncops.status/1")
 def status(
     session: Session,
@@ -48,6 +52,7 @@ def status(
         },
         columns=COLUMNS,
         rows=[_row(each) for each in found.stores],
+        headings=HEADINGS,
         title="Stores",
         ending=found.ending,
         notes=() if found.broker != "none" else ("No broker: deliver with syncops flush, or --watch.",),
@@ -68,6 +73,8 @@ def _payload(each: StoreStatus) -> dict[str, object]:
 def _row(each: StoreStatus) -> tuple[object, ...]:
     oldest = None if each.oldest_waiting_seconds is None else round(each.oldest_waiting_seconds)
     lane = f"{each.lane.state}: {each.lane.reason}" if each.lane.reason else each.lane.state
+    if each.lane.until:
+        lane = f"{lane} until {each.lane.until:%H:%M:%S}"
     counts = (each.retrying, each.parked, each.unconfirmed, each.drift)
     return (each.store, "on" if each.sync else "off", each.waiting, oldest, *counts, lane, each.last_delivery)
 
@@ -77,6 +84,8 @@ def _next(stores: tuple[StoreStatus, ...]) -> list[str]:
     for each in stores:
         if each.lane.state == "paused":
             found.append(f"{each.store} is paused: syncops stores resume {each.store}")
+        elif each.lane.state == "open":
+            found.append(f"{each.store} rests; go on at once: syncops stores resume {each.store}")
         elif each.waiting and each.lane.state == "idle":
             found.append(f"{each.waiting} wait in {each.store}: syncops flush --store {each.store}")
     return found or ([] if stores else ["There is no store yet: syncops stores add SLUG --provider http …"])

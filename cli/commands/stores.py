@@ -79,12 +79,11 @@ def set_store(
 
     if sync not in {None, "on", "off"}:
         raise UsageError(f"--sync is on or off, not {sync!r}")
-    changed = stores.change(
-        slug, sync=None if sync is None else sync == "on", title=title, options=_pairs(option)
-    )
-    return _one(
-        changed, *([f"The whole store is marked: syncops flush --store {slug}"] if sync == "on" else [])
-    )
+    was_on = stores.show(slug).sync
+    wanted = None if sync is None else sync == "on"
+    changed = stores.change(slug, sync=wanted, title=title, options=_pairs(option))
+    marked = f"The whole store is marked: syncops flush --store {slug}"
+    return _one(changed, *([marked] if changed.sync and not was_on else []))
 
 
 @verb(app, "pause", schema="syncops.stores/1")

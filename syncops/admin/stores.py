@@ -5,8 +5,7 @@ The rule: a secret never gets into `options`; the form refuses what looks like o
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -37,17 +36,12 @@ else:
     StoreModelForm = forms.ModelForm
     StoreModelAdmin = admin.ModelAdmin
 
-#: A `key` opens something, but for the one that names a budget of calls.
-_KEY = re.compile(r"(?<![a-z])key$|apikey$", re.IGNORECASE)
-_NO_SECRET = frozenset({"rate_key"})
-
 #: How a lane stands, in words.
 _STANDING: Mapping[lanes.State, object] = {
     "idle": gettext_lazy("ready to send"),
     "busy": gettext_lazy("sending"),
     "paused": gettext_lazy("paused: nothing is sent until it is resumed"),
-    "open": gettext_lazy("resting after too many faults"),
-    "waiting": gettext_lazy("waiting after a fault"),
+    "open": gettext_lazy("left alone for a while, after a fault"),
     "off": gettext_lazy("switched off"),
 }
 
@@ -84,38 +78,11 @@ class StoreForm(StoreModelForm):
         if not isinstance(options, dict):
             raise forms.ValidationError(_('Options are a JSON object, such as {"base_url": "https://…"}.'))
         slug = self.cleaned_data.get("slug") or self.instance.slug or "store"
-        for name, value in _leaves(options):
-            try:
-                refuse_secrets(slug, {name: value})
-            except UsageError as error:
-                raise forms.ValidationError([str(error), error.hint]) from None
-            if _KEY.search(name) and name not in _NO_SECRET:
-                variable = f"SYNCOPS_{slug.upper().replace('-', '_')}_KEY"
-                raise forms.ValidationError(
-                    _(
-                        "“%(name)s” looks like a secret, and a secret is never stored. Put it into %(variable)s."
-                    ),
-                    params={"name": name, "variable": variable},
-                )
+        try:
+            refuse_secrets(options, slug)
+        except UsageError as error:
+            raise forms.ValidationError([str(error), error.hint]) from None
         return options
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Each name with its value, those inside of others as `outer.inner`."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            path = f"{name}.{key}" if name else str(key)
-            if not isinstance(inner, dict | list):
-                yield path, inner
-            else:
-                yield path, ""
-                yield from _leaves(inner, path)
-    elif isinstance(value, list):
-        for inner in value:
-            if isinstance(inner, dict | list):
-                yield from _leaves(inner, name)
-            else:
-                yield name, inner
 
 
 @admin.register(Store)

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import cast
 
-from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections
@@ -99,7 +98,7 @@ def _check_databases(sqlite: tuple[int, ...]) -> Iterable[CheckMessage]:
             vendor = connections[alias].vendor
         except ConnectionDoesNotExist:
             text = f'SYNCOPS["DATABASES"]: there is no database {alias!r}.'
-            hint = f"DATABASES has: {', '.join(sorted(django_settings.DATABASES))}"
+            hint = f"DATABASES has: {', '.join(sorted(connections))}"
             yield checks.Error(text, hint=hint, id="syncops.E013")
             continue
         if vendor == "sqlite" and sqlite < OLDEST_SQLITE:

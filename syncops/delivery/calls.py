@@ -40,6 +40,7 @@ class Delivery:
     unknown: int = 0
     waiting: int = 0
     skipped_because: str = ""
+    misconfigured: bool = False  #: skipped for something that only an operator can mend
 
     @property
     def moved(self) -> int:

@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from django.db.models import Avg
 
-from syncops import lanes
+from syncops import lanes, outbox
 from syncops.delivery.plan import Fate, Item, survey
+from syncops.errors import ConfigurationError, UsageError
 from syncops.models import Attempt, Store
 from syncops.providers import registry
 from syncops.values import Listing, Ref
@@ -43,12 +44,18 @@ class Preview:
     batches: tuple[tuple[Step, ...], ...]
     estimated_seconds: float
     skipped_because: str = ""
+    misconfigured: bool = False
 
 
 def preview(store: str, *, force: bool = False, limit: int | None = None, using: str) -> Preview:
     """Walk everything that waits for a store, up to `limit` refs, and cut it into batches."""
     row = Store.objects.using(using).get(pk=store)
     where = lanes.standing(store, using=using)
+    try:
+        registry.make(row.provider, store, row.options).close()
+    except (ConfigurationError, UsageError) as wrong:
+        waiting, _ = outbox.depth(using=using).get(store, (0, None))
+        return Preview(store, waiting, {}, {}, (), 0, f"{wrong} {wrong.hint}".strip(), misconfigured=True)
     items: dict[Ref, Item] = {}
     with registry.make(row.provider, store, row.options) as provider:
         after, first = 0, True

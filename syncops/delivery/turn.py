@@ -6,7 +6,6 @@ settled under the token before the next one starts.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Sequence
 from typing import TypeVar
@@ -24,7 +23,6 @@ from syncops.values import Done, Listing
 
 T = TypeVar("T")
 
-logger = logging.getLogger("syncops.delivery")
 
 #: Calls that one batch may cost while the item that spoils it is looked for.
 BISECT_CALLS = 16
@@ -44,7 +42,8 @@ def deliver(
 ) -> Delivery:
     """Take the lane of a store and deliver what waits there, for at most SYNCOPS["TURN"] seconds of work.
 
-    A lane that cannot be taken is not an error: the Delivery says why it was skipped. Raises InsideTransaction
+    A lane that cannot be taken, or a store that is set up wrongly, is not an error: the Delivery says why it was
+    skipped. Raises InsideTransaction
     where the caller has a transaction open.
     """
     means = means or Means()
@@ -60,6 +59,9 @@ def deliver(
                 Turn(lease, provider, row, done, means, run, force=force).work(limit)
         except errors.LeaseLost as lost:
             done.skipped_because = str(lost)
+        except (errors.ConfigurationError, errors.UsageError) as wrong:
+            # One store that is set up wrongly must not keep the others waiting.
+            done.skipped_because, done.misconfigured = f"{wrong} {wrong.hint}".strip(), True
         finally:
             lanes.release(lease)
     done.waiting, _ = outbox.depth(using=using).get(store, (0, None))

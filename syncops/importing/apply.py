@@ -58,8 +58,8 @@ class Writer:
         marked: dict[str, int] = {}
         if self._postgresql:
             self._execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
-        self._lock()
-        applied.stale = self._drop_stale()
+        if not self._lock():
+            applied.stale = self._drop_stale()
         applied.changed = self._update() if self.target.set_based else self._save_each()
         applied.changed += self._add_prices()
         if create:
@@ -67,9 +67,9 @@ class Writer:
             applied.created = self._create()
         self._note_edits()
         # What goes through `save()` is marked by the receivers too; these Changes say which run it was.
-        for label, products in self._touched():
-            counts = outbox.mark_products(
-                products, source=sources.get(label), reason=Reason.IMPORT, run=self.run.pk, using=self.using
+        for label, keys in self._touched():
+            counts = outbox.mark_keys(
+                keys, source=sources.get(label), reason=Reason.IMPORT, run=self.run.pk, using=self.using
             )
             for store, count in counts.items():
                 marked[store] = marked.get(store, 0) + count
@@ -102,24 +102,41 @@ class Writer:
         select, params = self._compiled(self._in_store().values_list(self.target.sku))
         return self._execute(f"DELETE FROM {DIFF} WHERE key IS NULL AND sku IN ({select})", params)
 
-    def _lock(self) -> None:
-        if self._postgresql:
-            self._execute(
-                f"SELECT count(*) FROM (SELECT 1 FROM {self._table} AS t JOIN {DIFF} AS d"
-                f" ON t.{self._pk} = d.target ORDER BY t.{self._pk} FOR UPDATE OF t) AS locked"
-            )
+    def _lock(self) -> bool:
+        """Lock the rows that will be written, in the order of their keys. Says whether all are as the plan saw them.
+
+        PostgreSQL reads a row anew when it has waited for its lock, so what is counted is what is locked.
+        """
+        if not self._postgresql:
+            return False
+        locked = (
+            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} AS t JOIN {DIFF} AS d ON t.{self._pk} = d.target"
+            f" %s ORDER BY t.{self._pk} FOR UPDATE OF t) AS locked"
+        )
+        wanted = self._one(f"SELECT count(target) FROM {DIFF}")
+        if self._one(locked % f"WHERE {self._same}") == wanted and not self._priceless():
+            return True
+        self._one(locked % "")
+        return False
+
+    @property
+    def _same(self) -> str:
+        """A row `t` is as the plan saw it, in `d`."""
+        equals = "IS NOT DISTINCT FROM" if self._postgresql else "IS"
+        same = f"t.{self._quote(self.target.price.column)} {equals} d.old_price"
+        if self.target.currency is not None:
+            same += f" AND coalesce(t.{self._quote(self.target.currency.column)}, '') = d.old_currency"
+        return same
+
+    def _priceless(self) -> bool:
+        """Whether the plan gives a price to products that had none."""
+        return bool(self._one(f"SELECT count(*) FROM {DIFF} WHERE target IS NULL AND key IS NOT NULL"))
 
     def _drop_stale(self) -> int:
         """Leave out what somebody else wrote, or deleted, since the plan was made."""
-        same = "IS NOT DISTINCT FROM" if self._postgresql else "IS"
-        currency = ""
-        if self.target.currency is not None:
-            column = self._quote(self.target.currency.column)
-            currency = f" AND coalesce(t.{column}, '') = d.old_currency"
         changed = self._execute(
             f"DELETE FROM {DIFF} AS d WHERE d.target IS NOT NULL AND NOT EXISTS ("
-            f"SELECT 1 FROM {self._table} AS t WHERE t.{self._pk} = d.target"
-            f" AND t.{self._quote(self.target.price.column)} {same} d.old_price{currency})"
+            f"SELECT 1 FROM {self._table} AS t WHERE t.{self._pk} = d.target AND {self._same})"
         )
         if not self.target.prefix:
             return changed
@@ -209,19 +226,15 @@ class Writer:
             [self.run.pk, self.source.label],
         )
 
-    def _touched(self) -> Iterator[tuple[str, QuerySet[Any]]]:
-        """The products of every Source that watches what was written, as their receivers would find them."""
-        keys = RawSQL(f"SELECT key FROM {DIFF} WHERE key IS NOT NULL", ())
-        own = self._products().filter(pk__in=keys)
-        yield self.source.label, own
+    def _touched(self) -> Iterator[tuple[str, Any]]:
+        """The keys of the products of every Source that watches what was written, as its receivers find them."""
+        yield self.source.label, RawSQL(f"SELECT key FROM {DIFF} WHERE key IS NOT NULL", ())
         for source in sources.all():
             for watch in source.watch:
                 if source is not self.source and self.target.watched_by(watch):
                     rows = self.target.model._base_manager.using(self.using)
                     written = RawSQL(f"SELECT target FROM {DIFF} WHERE target IS NOT NULL", ())
-                    path = watch.product or "pk"
-                    products = source.model._base_manager.using(self.using)
-                    yield source.label, products.filter(pk__in=rows.filter(pk__in=written).values(path))
+                    yield source.label, rows.filter(pk__in=written).values(watch.product or "pk")
 
     def _batches(self, columns: str, condition: str, *, order: str) -> Iterator[list[Any]]:
         """Rows of the differences in batches, in the order of a unique column: that of every other import."""
@@ -254,6 +267,12 @@ class Writer:
         with self.connection.cursor() as cursor:
             cursor.execute(statement, params)
             return int(cursor.rowcount)
+
+    def _one(self, statement: str) -> Any:
+        """The one value that a query finds."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchone()[0]
 
     def _decimal(self, value: Any) -> Decimal:
         """A price out of a temporary table, at the scale of its column."""

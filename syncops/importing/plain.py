@@ -8,7 +8,7 @@ by one regular expression in a tenth of the time that its cells take one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ class PlainRows:
     `whole` is the most characters that a price may have, `sku` and `name` the most of those (name None: any).
     """
 
-    def __init__(self, columns: dict[str, int], *, whole: int, places: int, sku: int, name: int | None) -> None:
+    def __init__(self, columns: Mapping[str, int], *, whole: int, places: int, sku: int, name: int | None) -> None:
         self._sku, self._price = columns["sku"], columns["price"]
         self._currency, self._name = columns.get("currency"), columns.get("name")
         self._longest_name = name
@@ -88,7 +88,7 @@ class PlainRows:
             lines,
             skus,
             prices,
-            map(known.__getitem__, stated),  # type: ignore[arg-type] # every value is a str: it was looked at
+            map(known.__getitem__, stated),
             names or repeat(""),
             [places[price[-3:]] for price in prices],
             repeat(""),

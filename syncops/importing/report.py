@@ -35,6 +35,10 @@ class Options:
     all_changes: bool = False
 
 
+#: The guard rails that there are, for `--override`.
+RAILS = ("G_UNKNOWN",)
+
+
 @dataclass(frozen=True, slots=True)
 class FileFacts:
     """What was found out about the file."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from syncops.importing.currencies import CONFIRMING, read_sign
 from syncops.importing.dialect import Dialect
 from syncops.importing.keys import clean_sku
 from syncops.importing.money import Price, agree, read_price, refuse_decimals
@@ -42,6 +43,7 @@ class RowStream:
     progress: Callable[[int], None] = lambda _: None  #: is told how many rows were read
     read: int = 0
     notes: Counter[str] = field(default_factory=Counter)
+    signs: set[str] = field(default_factory=set)  #: currencies of rows that only the product's can settle
     _agreed: dict[tuple[str | None, str], str | Reason] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[StagedRow]:
@@ -128,9 +130,20 @@ class RowStream:
         known = self._agreed.get(key)
         if known is None:
             known = agree(claim, stated or None, self.currency, None)
+            if isinstance(known, Reason) and self.currency is None:
+                known = self._shared(claim, stated) or known
             if len(self._agreed) < 1000:
                 self._agreed[key] = known
         return known
+
+    def _shared(self, claim: str | None, stated: str) -> str | None:
+        """The sign of several currencies that is all that is named: the product's has to be one of them."""
+        named = {read_sign(text) for text in (claim, stated) if text}
+        sign = named.pop() if len(named) == 1 else None
+        if sign not in CONFIRMING:
+            return None
+        self.signs.add(sign)
+        return sign
 
     def _placed(self, record: Record, field_name: str, reason: Reason) -> RowError:
         place = self.table.columns[field_name]

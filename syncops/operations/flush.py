@@ -34,6 +34,9 @@ class Flushed:
     @property
     def ending(self) -> Ending:
         """Leftovers where an item failed; temporary where a store that has work could not be served."""
+        wrong = [each.misconfigured for each in self.stores] + [each.misconfigured for each in self.previews]
+        if any(wrong):
+            return Ending.MISCONFIGURED
         if any(each.parked or each.retrying for each in self.stores):
             return Ending.LEFTOVERS
         if any(each.unknown or (each.skipped_because and each.waiting) for each in self.stores):
@@ -119,6 +122,7 @@ def _add(total: Delivery, turn: Delivery) -> None:
     for name in ("refs", "calls", "delivered", "unchanged", "gone", "muted", "retrying", "parked", "unknown"):
         setattr(total, name, getattr(total, name) + getattr(turn, name))
     total.waiting, total.skipped_because = turn.waiting, turn.skipped_because
+    total.misconfigured = turn.misconfigured
 
 
 def _having_work(chosen: Sequence[str], using: str) -> Iterator[str]:

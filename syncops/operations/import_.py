@@ -25,8 +25,8 @@ from syncops.importing.dialect import Dialect
 from syncops.importing.plan import UNKNOWN_SHARE, Plan
 from syncops.importing.reader import Table, open_table
 from syncops.importing.rejects import write_rejects
-from syncops.importing.report import FileFacts, Imported, Options, Rail, count_rows, prove
-from syncops.importing.rows import RowError
+from syncops.importing.report import RAILS, FileFacts, Imported, Options, Rail, count_rows, prove
+from syncops.importing.rows import RowError, excerpt
 from syncops.importing.rowstream import Limits, RowStream
 from syncops.importing.staging import Staging
 from syncops.importing.target import Target
@@ -55,6 +55,10 @@ class Import:
             raise UsageError("--unknown create needs to know the store", hint="--store SLUG")
         if options.unknown == "create" and not self.source.creates:
             self.source.create((), None, using)
+        if strange := sorted(set(options.overrides) - set(RAILS)):
+            raise UsageError(
+                f"There is no guard rail {', '.join(strange)}", hint=f"There are: {', '.join(RAILS)}"
+            )
         self.plan = Plan(self.target, self.store, using)
         self.seconds: dict[str, float] = {}
 
@@ -75,6 +79,7 @@ class Import:
             staging = stack.enter_context(Staging(self.using))
             rows, dialect = self._stage(table, staging)
             began = time.perf_counter()
+            self.plan.confirm(rows.signs)
             self.plan.collapse(options.dup)
             self.plan.compare()
             self.plan.refuse(unknown=options.unknown)
@@ -226,7 +231,7 @@ class Import:
     ) -> tuple[str, ...]:
         notes = list(table.notes)
         if table.ignored:
-            notes.append(f"columns that are not used: {', '.join(table.ignored)}")
+            notes.append(f"columns that are not used: {', '.join(map(excerpt, table.ignored))}")
         if table.blank_lines:
             notes.append(f"{table.blank_lines} blank lines passed over")
         notes += [f"{count} rows with {code}" for code, count in rows.notes.items()]
@@ -264,6 +269,8 @@ def run(
     """
     if path == "-" and stream is None:
         raise UsageError("There is nothing to read on standard input")
+    if options.rejects is not None and _same_file(path, options.rejects):
+        raise UsageError("--rejects names the very file that is to be read", hint="Name another one.")
     name = "-" if path == "-" else Path(path).name
     done = Import(name, options, using, progress).run(stream if path == "-" and stream else path)
     if not (done.marked and options.deliver) or conf.broker_url():
@@ -281,6 +288,13 @@ def _store(slug: str, using: str) -> str:
             hint=f"--store {'|'.join(each.slug for each in found)}",
         )
     return slug
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_double(error: IntegrityError) -> bool:

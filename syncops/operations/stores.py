@@ -7,7 +7,7 @@ belongs.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,7 +22,12 @@ from syncops.models import Store
 from syncops.providers import registry
 from syncops.values import Ending
 
-_SECRET = re.compile(r"token|secret|password|passwd|credential|api_?key|private", re.IGNORECASE)
+#: What opens something. A `key` does, but for the one that names a budget of calls.
+_SECRET = re.compile(r"token|secret|password|passwd|credential|private|(?<![a-z])key$|apikey$", re.IGNORECASE)
+_NO_SECRET = frozenset({"rate_key"})
+
+#: An address with a user's name and password in it.
+_CREDENTIALS = re.compile(r"//[^/@\s]+:[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,8 @@ def add(
         raise UsageError(
             f"{slug!r} cannot name a store", hint="Letters, digits, dashes and underscores."
         ) from None
-    registry.find(provider)
-    refuse_secrets(slug, options or {})
+    refuse_secrets(options or {}, slug)
+    _try_out(provider, slug, options or {})
     try:
         with transaction.atomic(using=using):
             store = Store(
@@ -108,7 +113,7 @@ def change(
     using: str = "default",
 ) -> StoreRecord:
     """Change a store. An option with an empty value is taken away."""
-    refuse_secrets(slug, options or {})
+    refuse_secrets(options or {}, slug)
     with transaction.atomic(using=using):
         store = _get(slug, using, lock=True)
         if sync is not None:
@@ -120,6 +125,7 @@ def change(
                 store.options.pop(name, None)
             else:
                 store.options[name] = value
+        _try_out(store.provider, slug, store.options)
         store.save(using=using)
     return _record(store, using)
 
@@ -163,15 +169,35 @@ def select(patterns: Sequence[str], *, using: str) -> list[Store]:
     return [store for store in stores if any(fnmatchcase(store.slug, pattern) for pattern in patterns)]
 
 
-def refuse_secrets(slug: str, options: Mapping[str, Any]) -> None:
-    """Raises UsageError for an option whose name or address looks like a secret."""
-    for name, value in options.items():
-        if _SECRET.search(name) or re.search(r"//[^/@\s]+:[^/@\s]+@", str(value)):
+def refuse_secrets(options: Mapping[str, Any], slug: str) -> None:
+    """Raises UsageError for an option, however deep, whose name or address looks like a secret."""
+    for name, value in _leaves(options):
+        last = name.rpartition(".")[2]
+        if last not in _NO_SECRET and (_SECRET.search(last) or _CREDENTIALS.search(str(value))):
             variable = f"SYNCOPS_{slug.upper().replace('-', '_')}_TOKEN"
             raise UsageError(
                 f"{name} looks like a secret, and a secret is never stored",
                 hint=f"Put it into the environment, as {variable}.",
             )
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Each name with its value, those inside of others as `outer.inner`."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            path = f"{name}.{key}" if name else str(key)
+            yield path, ""
+            yield from _leaves(inner, path)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, name)
+    else:
+        yield name, value
+
+
+def _try_out(provider: str, slug: str, options: Mapping[str, Any]) -> None:
+    """Make the provider once, without a call: what it cannot work with is refused before it is stored."""
+    registry.make(provider, slug, options).close()
 
 
 def _get(slug: str, using: str, *, lock: bool = False) -> Store:

@@ -201,7 +201,9 @@ def test_T22_flush_and_its_dry_run(shop: Shop) -> None:
 
 
 def test_T25_signals_list_shows_ours(shop: Shop) -> None:
-    found = shop.everywhere("signals", "list", "--signal", "post_save", "--model", "catalog.PriceRecord", "--json")
+    found = shop.everywhere(
+        "signals", "list", "--signal", "post_save", "--model", "catalog.PriceRecord", "--json"
+    )
     assert found.document["schema"] == "syncops.signals/1"
     assert found.document["triggers"] == []
     ours = [each for each in found.document["receivers"] if each["owner"] == "syncops"]
@@ -240,7 +242,9 @@ def test_T27_runs_say_who_and_how_it_ended(shop: Shop) -> None:
         ("stores", "add", "x", "--provider", "nope", "--json"),
     ],
 )
-def test_T02_a_failure_is_an_object_on_stdout_and_a_line_on_stderr(shop: Shop, words: tuple[str, ...]) -> None:
+def test_T02_a_failure_is_an_object_on_stdout_and_a_line_on_stderr(
+    shop: Shop, words: tuple[str, ...]
+) -> None:
     failed = shop.everywhere(*words)
     assert failed.code == 2
     assert failed.document["ok"] is False
@@ -285,7 +289,12 @@ def test_D05_a_lost_answer_is_told_and_read_back(shop: Shop) -> None:
     shop.market.fault("lost_answer", seconds=2)
     changed = shop.folder / "lost.csv"
     changed.write_text("sku,price\nA-2,8.40\n")
-    small = {"SYNCOPS_TIMEOUT": "1", "SYNCOPS_SETTLE": "0.1", "SYNCOPS_RETRY_FLOOR": "0", "SYNCOPS_RETRY_BASE": "0.1"}
+    small = {
+        "SYNCOPS_TIMEOUT": "1",
+        "SYNCOPS_SETTLE": "0.1",
+        "SYNCOPS_RETRY_FLOOR": "0",
+        "SYNCOPS_RETRY_BASE": "0.1",
+    }
     lost = shop.run("import", "lost.csv", "--store", "eu", "--json", **small)
     assert lost.code == 75
     assert lost.document["delivered"]["eu"]["unknown"] == 1

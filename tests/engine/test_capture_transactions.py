@@ -54,7 +54,9 @@ def test_C01_a_savepoint_rollback_drops_exactly_its_own_refs(prices: Any, marked
     assert marked() == refs(later)
 
 
-def test_C01_a_ref_marked_before_and_inside_a_rolled_back_savepoint_survives(prices: Any, marked: Any) -> None:
+def test_C01_a_ref_marked_before_and_inside_a_rolled_back_savepoint_survives(
+    prices: Any, marked: Any
+) -> None:
     with transaction.atomic():
         prices[0].save()
         with pytest.raises(Stop), transaction.atomic():
@@ -75,7 +77,9 @@ def test_C02_an_inner_block_that_ended_well_goes_with_its_outer_one(prices: Any,
     assert marked() == refs(kept)
 
 
-def test_C02_a_swallowed_error_without_savepoint_takes_the_whole_transaction(prices: Any, marked: Any) -> None:
+def test_C02_a_swallowed_error_without_savepoint_takes_the_whole_transaction(
+    prices: Any, marked: Any
+) -> None:
     with transaction.atomic():
         prices[0].save()
         try:
@@ -162,14 +166,22 @@ def test_C07_a_failing_append_does_not_break_an_autocommit_save(
 
 
 def test_C08_code_that_commits_by_hand_saves_and_marks(prices: Any, marked: Any) -> None:
+    hinted: list[frozenset[str]] = []
+
+    def note(stores: frozenset[str], **_: object) -> None:
+        hinted.append(stores)
+
+    signals.marked.connect(note)
     transaction.set_autocommit(False)
     try:
         prices[0].save()
+        assert hinted == [], "a hint before the commit would find nothing, or a price that is rolled back"
         transaction.commit()
         prices[1].save()
         transaction.rollback()
     finally:
         transaction.set_autocommit(True)
+        signals.marked.disconnect(note)
     assert marked() == refs(prices[0])
 
 
@@ -364,7 +376,9 @@ def test_a_hint_names_every_store_once(prices: Any) -> None:
     assert hinted == [frozenset({"eu", "us"})]
 
 
-def test_a_product_that_is_made_and_dropped_in_one_transaction_is_marked_by_value(store: Any, marked: Any) -> None:
+def test_a_product_that_is_made_and_dropped_in_one_transaction_is_marked_by_value(
+    store: Any, marked: Any
+) -> None:
     with transaction.atomic():
         product = make_product(store, "X")
         number = product.pk

@@ -56,7 +56,9 @@ def test_C20_every_way_to_save_is_noticed(quiet: Product, marked: Any) -> None:
     assert marked() == [("eu", key(made))]
 
 
-def test_C20_a_fixture_is_noticed_and_nothing_is_dereferenced(quiet: Product, marked: Any, tmp_path: Any) -> None:
+def test_C20_a_fixture_is_noticed_and_nothing_is_dereferenced(
+    quiet: Product, marked: Any, tmp_path: Any
+) -> None:
     fixture = tmp_path / "prices.json"
     fixture.write_text(serializers.serialize("json", PriceRecord.objects.all()))
     with CaptureQueriesContext(connection) as seen:
@@ -65,7 +67,9 @@ def test_C20_a_fixture_is_noticed_and_nothing_is_dereferenced(quiet: Product, ma
     assert not [each for each in seen if "SELECT" in each["sql"][:7] and "catalog_product" in each["sql"]]
 
 
-def test_C20_a_store_that_a_fixture_switches_on_is_marked_whole(quiet: Product, marked: Any, tmp_path: Any) -> None:
+def test_C20_a_store_that_a_fixture_switches_on_is_marked_whole(
+    quiet: Product, marked: Any, tmp_path: Any
+) -> None:
     fixture = tmp_path / "stores.json"
     fixture.write_text(serializers.serialize("json", Store.objects.all()))
     Store.objects.filter(pk="eu").update(sync_prices=False)
@@ -148,6 +152,17 @@ def test_C26_a_product_that_moves_marks_both_stores(quiet: Product, us: Store, m
     assert marked() == [("eu", key(quiet)), ("us", key(quiet))]
     loaded.save()
     assert ("us", key(quiet)) in marked()
+
+
+def test_C26_a_product_that_was_never_loaded_knows_where_it_was_saved(
+    quiet: Product, us: Store, marked: Any
+) -> None:
+    made = Product(store=quiet.store, sku="made", name="Made")
+    made.save()
+    made.store = us
+    marked()
+    made.save()
+    assert marked() == [("eu", key(made)), ("us", key(made))]
 
 
 def test_C26_a_move_that_was_rolled_back_is_not_forgotten(quiet: Product, us: Store, marked: Any) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from project.catalog.models import PriceRecord, Product
@@ -169,7 +170,9 @@ def answer(*results: ItemResult) -> Callable[[Sequence[Listing]], Done]:
 
 def test_results_are_matched_by_sku_and_never_by_order(products: list[Product], shelf: Shelf) -> None:
     shelf.answers.append(
-        answer(ItemResult("A-2", "rejected", "price_refused"), ItemResult("A-0", "ok"), ItemResult("A-1", "ok"))
+        answer(
+            ItemResult("A-2", "rejected", "price_refused"), ItemResult("A-0", "ok"), ItemResult("A-1", "ok")
+        )
     )
     done = turn()
     assert (done.delivered, done.parked) == (2, 1)
@@ -177,7 +180,9 @@ def test_results_are_matched_by_sku_and_never_by_order(products: list[Product], 
     assert (failure.sku, failure.code, failure.state) == ("A-2", "price_refused", "parked")
 
 
-def test_an_item_that_says_retry_is_tried_again_and_parked_after_five(products: list[Product], shelf: Shelf) -> None:
+def test_an_item_that_says_retry_is_tried_again_and_parked_after_five(
+    products: list[Product], shelf: Shelf
+) -> None:
     turn()
     set_price(products[0], "1.00")
     for attempt in range(1, 6):
@@ -234,7 +239,7 @@ def test_D05_a_new_price_does_not_postpone_the_reading_back(products: list[Produ
     shelf.answers.append(lambda _: errors.OutcomeUnknown("no answer"))
     turn()
     Lane.objects.update(next_attempt_at=None)
-    turn()
+    RemoteListing.objects.update(unconfirmed_since=F("unconfirmed_since") - timedelta(seconds=40))
     before = RemoteListing.objects.get(sku="A-0").unconfirmed_since
     set_price(products[0], "99.00")
     turn()
@@ -349,7 +354,9 @@ def test_D02_a_holder_that_lost_its_lease_settles_nothing(products: list[Product
     assert Lane.objects.get().owner == "other"
 
 
-def test_C32_a_store_that_is_switched_off_in_mid_turn_gets_no_further_call(store: Store, shelf: Shelf) -> None:
+def test_C32_a_store_that_is_switched_off_in_mid_turn_gets_no_further_call(
+    store: Store, shelf: Shelf
+) -> None:
     store.options = {"batch_limit": 1}
     store.save()
     for number in range(5):

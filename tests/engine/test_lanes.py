@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from syncops import lanes, signals
-from syncops.errors import InsideTransaction, LaneHeld, LeaseLost
+from syncops.errors import InsideTransaction, LaneHeld, LeaseLost, UsageError
 from syncops.models import Lane, Store
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,12 +146,17 @@ def test_a_lane_that_rests_is_not_ready(store: Store) -> None:
     lanes.failed(lease, delay=60)
     lanes.release(lease)
     assert lanes.ready("default") == set()
-    assert lanes.standing("eu", using="default").state == "waiting"
+    assert lanes.standing("eu", using="default").state == "open"
     with pytest.raises(LaneHeld):
         take()
     Lane.objects.update(next_attempt_at=F("next_attempt_at") - timedelta(hours=1))
     assert lanes.ready("default") == {"eu"}
     take()
+
+
+def test_a_store_that_is_not_there_is_said(db: Any) -> None:
+    with pytest.raises(UsageError, match="gone"):
+        lanes.take("gone", owner="w1", using="default")
 
 
 def test_a_store_that_is_off_has_no_lane(store: Store) -> None:

@@ -16,6 +16,11 @@ from tests.conftest import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+INSERT = (
+    "INSERT INTO syncops_change (store_id, source, ref, reason)"
+    " VALUES ('eu', 'catalog.Product', %s, 'change')"
+)
+
 
 def pending(rows: int = 100, **more: Any) -> list[outbox.Waiting]:
     return outbox.pending("eu", rows=rows, using="default", **more)
@@ -60,7 +65,7 @@ def test_D03_a_lower_id_that_commits_later_is_not_erased(products: list[Any], st
         slow.set_autocommit(False)
         with slow.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO syncops_change (store_id, source, ref, reason) VALUES ('eu', 'catalog.Product', %s, 'change')",
+                INSERT,
                 [str(products[0].pk)],
             )
         products[1].save()
@@ -124,7 +129,7 @@ def test_two_writers_of_one_product_do_not_wait_for_each_other(products: list[An
         with slow.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute(
-                "INSERT INTO syncops_change (store_id, source, ref, reason) VALUES ('eu', 'catalog.Product', %s, 'change')",
+                INSERT,
                 [str(products[0].pk)],
             )
             with transaction.atomic(), connection.cursor() as ours:

@@ -11,8 +11,6 @@ import pytest
 from syncops.operations import demo
 
 
-
-
 def test_T13_from_nothing_to_a_synced_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.sqlite3")
     monkeypatch.setenv("SYNCOPS_BATCH_LIMIT", "nonsense")

@@ -93,6 +93,21 @@ def test_how_it_ends(store: Store, result: ItemResult, ending: Ending) -> None:
     assert flush.run().ending is ending
 
 
+def test_a_store_that_is_set_up_wrongly_keeps_no_other_waiting(store: Store) -> None:
+    wrong = Store.objects.create(slug="aa", provider="http", options={})
+    strange = Store.objects.create(slug="ab", provider="ebay")
+    for each in (wrong, strange, store):
+        make_product(each, "A")
+    planned = flush.dry_run()
+    assert planned.ending is Ending.MISCONFIGURED
+    assert [bool(each.batches) for each in planned.previews] == [False, False, True]
+    done = flush.run(pause=no_pause)
+    assert {each.store: each.delivered for each in done.stores} == {"aa": 0, "ab": 0, "eu": 1}
+    assert done.ending is Ending.MISCONFIGURED
+    assert "base_url" in done.stores[0].skipped_because
+    assert "memory" in done.stores[1].skipped_because
+
+
 def test_a_lane_that_is_held_is_said(store: Store) -> None:
     make_product(store, "A")
     lanes.take("eu", owner="a worker", using="default")

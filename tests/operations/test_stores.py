@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from syncops.errors import UsageError
+from syncops import lanes
+from syncops.errors import ConfigurationError, UsageError
 from syncops.models import Change, Store
 from syncops.operations import stores
 from syncops.values import Ending
@@ -39,6 +40,23 @@ def test_a_store_is_not_made_twice(store: Store) -> None:
         stores.add("eu", provider="memory")
 
 
+def test_what_the_provider_cannot_work_with_is_refused_before_it_is_stored(store: Store) -> None:
+    with pytest.raises(ConfigurationError, match="base_url"):
+        stores.add("us", provider="http")
+    stores.add("us", provider="http", options={"base_url": "http://127.0.0.1:1", "rate_key": "one account"})
+    with pytest.raises(ConfigurationError):
+        stores.change("us", options={"base_url": "nonsense"})
+    assert stores.show("us").options["base_url"] == "http://127.0.0.1:1"
+
+
+def test_a_lane_that_rests_is_resumed_too(store: Store) -> None:
+    lease = lanes.take("eu", owner="w", using="default")
+    lanes.failed(lease, delay=600)
+    lanes.release(lease)
+    assert stores.show("eu").lane == "open"
+    assert stores.resume("eu").lane == "idle"
+
+
 def test_a_provider_that_is_not_there_is_said_with_those_that_are(db: Any) -> None:
     with pytest.raises(UsageError) as refused:
         stores.add("eu", provider="ebay")
@@ -46,7 +64,8 @@ def test_a_provider_that_is_not_there_is_said_with_those_that_are(db: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "options", [{"token": "x"}, {"api_key": "x"}, {"ApiSecret": "x"}, {"base_url": "https://me:pw@example.com"}]
+    "options",
+    [{"token": "x"}, {"api_key": "x"}, {"ApiSecret": "x"}, {"base_url": "https://me:pw@example.com"}],
 )
 def test_a_secret_is_refused_and_never_stored(store: Store, options: dict[str, str]) -> None:
     for act in (

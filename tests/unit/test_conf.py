@@ -69,7 +69,16 @@ def test_D22_the_environment_sets_every_number() -> None:
     assert {name: float(value) for name, value in found.items()} == {
         name: float(value) for name, value in wanted.items()
     }
-    assert {"LEASE", "SWEEP", "TIMEOUT", "RETRY_BASE", "SETTLE", "BREAKER_AFTER", "TURN", "BATCH_LIMIT"} <= set(numbers)
+    assert {
+        "LEASE",
+        "SWEEP",
+        "TIMEOUT",
+        "RETRY_BASE",
+        "SETTLE",
+        "BREAKER_AFTER",
+        "TURN",
+        "BATCH_LIMIT",
+    } <= set(numbers)
 
 
 def test_secrets_come_from_the_environment_by_slug(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,9 @@ MUG = Listing("A-1", "Mug", Decimal("12.50"), "EUR")
         (errors.OutcomeUnknown(status=200), StoreEffect.NEUTRAL, ItemEffect.UNKNOWN, Next.STOP),
         (KeyError("a bug of ours"), StoreEffect.FAULT, ItemEffect.UNTOUCHED, Next.STOP),
     ],
-    ids=lambda value: f"{type(value).__name__}-{getattr(value, 'status', '')}" if isinstance(value, Exception) else None,
+    ids=lambda value: (
+        f"{type(value).__name__}-{getattr(value, 'status', '')}" if isinstance(value, Exception) else None
+    ),
 )
 def test_verdict_on_a_call(
     outcome: Done | Exception, store: StoreEffect, items: ItemEffect | None, following: Next
@@ -80,7 +82,12 @@ def test_verdict_on_an_item(result: ItemResult | None, effect: ItemEffect, code:
 
 @pytest.mark.parametrize(
     ("price", "currency", "code"),
-    [("12.505", "EUR", "decimals"), ("1.5", "JPY", "decimals"), ("1.255", "KWD", None), ("1", "", "currency")],
+    [
+        ("12.505", "EUR", "decimals"),
+        ("1.5", "JPY", "decimals"),
+        ("1.255", "KWD", None),
+        ("1", "", "currency"),
+    ],
 )
 def test_a_listing_that_cannot_be_sent_anywhere(price: str, currency: str, code: str | None) -> None:
     refused = local_refusal(Listing("A", "n", Decimal(price), currency))
@@ -92,7 +99,9 @@ def test_a_listing_that_cannot_be_sent_anywhere(price: str, currency: str, code:
     asked=st.none() | st.floats(0, 100_000),
     seed=st.integers(0, 2**32),
 )
-def test_D18_never_earlier_than_asked_and_within_the_bounds(streak: int, asked: float | None, seed: int) -> None:
+def test_D18_never_earlier_than_asked_and_within_the_bounds(
+    streak: int, asked: float | None, seed: int
+) -> None:
     delay = backoff(streak, base=30, cap=3600, floor=5, retry_after=asked, uniform=random.Random(seed))
     ceiling = min(3600, 30 * 2 ** min(streak - 1, 60))
     assert delay >= 5

@@ -27,7 +27,9 @@ def test_wire(amount: str, currency: str, text: str) -> None:
     assert wire(Decimal(amount), currency) == text
 
 
-@pytest.mark.parametrize(("amount", "currency"), [("0.001", "EUR"), ("12.5", "JPY"), ("1.2345", "KWD"), ("NaN", "EUR")])
+@pytest.mark.parametrize(
+    ("amount", "currency"), [("0.001", "EUR"), ("12.5", "JPY"), ("1.2345", "KWD"), ("NaN", "EUR")]
+)
 def test_what_would_need_rounding_is_refused(amount: str, currency: str) -> None:
     assert not fits(Decimal(amount), currency)
     with pytest.raises(ValueError, match=currency):
