@@ -55,10 +55,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="smaller and fewer: under 30 s, and less certain"
     )
-    parser.add_argument("--rows", type=int, help="rows of the price lists (100,000; with --quick 10,000)")
+    parser.add_argument("--rows", type=int, help="rows of the price lists (100,000; with --quick 5,000)")
     parser.add_argument("--rounds", type=int, help="samples of each side of a comparison")
     parser.add_argument(
-        "--saves", type=int, help="saves in the long transaction (100,000; with --quick 5,000)"
+        "--saves", type=int, help="saves in the long transaction (100,000; with --quick 2,000)"
     )
     parser.add_argument("--database", action="append", choices=DATABASES, help="only this one (repeatable)")
     parser.add_argument("--only", choices=("capture", "import"), help="only this part")
@@ -66,13 +66,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _sizes(options: argparse.Namespace) -> dict[str, Any]:
-    rows = options.rows or (10_000 if options.quick else 100_000)
-    long = options.saves or (5_000 if options.quick else 100_000)
-    rounds = options.rounds or (3 if options.quick else 11)
+    rows = options.rows or (5_000 if options.quick else 100_000)
+    long = options.saves or (2_000 if options.quick else 100_000)
+    rounds = options.rounds or (2 if options.quick else 7)
     peer_rounds = max(1, rounds // 3)
     memory = (rows // 5, rows) if options.quick else (rows // 2, 5 * rows)
     sizes = {
-        "capture": {"rounds": {"1000": rounds, "10": 25 * rounds, "1": 50 * rounds}, "long": long},
+        "capture": {
+            "rounds": {"1000": rounds if options.quick else 2 * rounds, "10": 25 * rounds, "1": 50 * rounds},
+            "long": long,
+        },
         "import": {
             "rows": rows,
             "peer_rows": max(1, rows // 5),
@@ -95,8 +98,12 @@ def _measure(url: str, sizes: dict[str, Any]) -> Iterator[Figure]:
         command = [sys.executable, "-m", "benchmarks.measure", json.dumps(sizes)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as measuring:
             assert measuring.stdout is not None
-            for line in measuring.stdout:
-                yield Figure.of(json.loads(line))
+            try:
+                for line in measuring.stdout:
+                    yield Figure.of(json.loads(line))
+            except BaseException:
+                measuring.terminate()
+                raise
         if measuring.returncode:
             raise subprocess.CalledProcessError(measuring.returncode, command)
 

@@ -105,10 +105,15 @@ def renew(lease: Lease, *, for_seconds: float) -> None:
         raise LeaseLost
 
 
-def hold(lease: Lease) -> None:
-    """Lock the lane in the open transaction and prove that the token is ours. Raises LeaseLost."""
+def hold(lease: Lease) -> datetime:
+    """Lock the lane in the open transaction and prove that the token is ours. Raises LeaseLost.
+
+    Returns the time by the database's clock, for what is written under the lock.
+    """
     if not _ours(lease).update(token=F("token")):
         raise LeaseLost
+    now: datetime = _ours(lease).values_list(Now(), flat=True).get()
+    return now
 
 
 def release(lease: Lease) -> None:

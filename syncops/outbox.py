@@ -8,7 +8,6 @@ price was. Never by "id <= last": a lower id can commit later.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -158,6 +157,8 @@ def pending(store: str, *, rows: int, after: int = 0, using: str) -> list[Waitin
 
 def settle(ids: Collection[int], *, using: str) -> int:
     """Delete exactly these Changes. Returns how many there still were."""
+    if not ids:
+        return 0
     connection = connections[using]
     one = AnyOf(F("pk"), array(list(ids), connection))
     return Change.objects.using(using).filter(one).delete()[0]
@@ -266,12 +267,15 @@ def _append(
             return dict(cursor.fetchall())
     # SQLite takes no INSERT in a WITH, and for a few rows PostgreSQL takes longer to plan one than to return
     # them: the stores are counted as the rows come back.
-    counted: Counter[str] = Counter()
+    counted: dict[str, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(f"{insert} {select} RETURNING {store}", values)
-        while rows := cursor.fetchmany(2000):
-            counted.update(row[0] for row in rows)
-    return dict(counted)
+        while rows := cursor.fetchall() if few else cursor.fetchmany(2000):
+            for (slug,) in rows:
+                counted[slug] = counted.get(slug, 0) + 1
+            if few:
+                break
+    return counted
 
 
 @cache

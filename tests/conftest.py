@@ -18,6 +18,15 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Without a PostgreSQL there is nothing to run on it; in CI there has to be one."""
+    if settings.ON_POSTGRESQL and not _answers(5432):
+        if os.environ.get("CI") == "true":
+            pytest.exit("PostgreSQL does not answer on port 5432, and CI has to have it", returncode=1)
+        print("PostgreSQL does not answer on port 5432: its tests are skipped")  # noqa: T201
+        pytest.exit("skipped: no PostgreSQL", returncode=0)
+
+
 def need(service: str, port: int) -> None:
     """Skip the test where a service does not answer; fail it in CI, where all of them are to run."""
     if _answers(port):
@@ -25,6 +34,19 @@ def need(service: str, port: int) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{service} does not answer on port {port}, and CI has to have it")
     pytest.skip(f"{service} does not answer on port {port}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, run what touches a database: everything else has run with SQLite already."""
+    if not settings.ON_POSTGRESQL:
+        return
+    kept, left = [], []
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        touches = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(names)
+        (kept if touches or hasattr(getattr(item, "cls", None), "databases") else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -125,15 +125,15 @@ def _fold(book: _Book, open_ids: set[str]) -> None:
 
 def write(batches: Iterable[Batch]) -> None:
     """Write what these batches of one connection hold, by one statement."""
-    everything, using = Marks(), ""
-    written = []
-    for batch in batches:
-        using = batch.using
-        everything.absorb(batch.marks)
+    written = list(batches)
+    for batch in written:
         batch.done = True
-        written.append(batch)
-    if everything:
-        written[-1].stores |= outbox.mark(everything, using=using).keys()
+    last = written[-1]
+    for batch in written[:-1]:
+        last.marks.absorb(batch.marks)
+    marks, last.marks = last.marks, Marks()
+    if marks:
+        last.stores |= outbox.mark(marks, using=last.using).keys()
 
 
 def append_now(marks: Marks, using: str) -> None:

@@ -8,17 +8,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from syncops import conf, lanes, outbox, retry
 from syncops.delivery.plan import Item
 from syncops.lanes import Lease
 from syncops.models import Attempt, Failure, RemoteListing
 from syncops.retry import ItemEffect, ItemVerdict
-from syncops.sql import from_now
 from syncops.values import RemoteItem
 
 #: An item, why it failed, and when it is tried again: seconds from now, a time, or None for parked.
@@ -34,6 +32,9 @@ class Outcome:
     shown: dict[str, RemoteItem | None] = field(default_factory=dict)  #: read back from the marketplace
     failed: list[Failed] = field(default_factory=list)
     attempt: Attempt | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.settled or self.confirmed or self.shown or self.failed or self.attempt)
 
     def fail(self, item: Item, verdict: ItemVerdict, *, chance: random.Random) -> ItemEffect:
         """Record a refusal. Returns what it comes to: RETRY, PARKED or UNKNOWN."""
@@ -59,20 +60,22 @@ class Outcome:
 
 def settle(lease: Lease, outcome: Outcome, *, provider: str) -> None:
     """Write an outcome, or nothing: raises LeaseLost where the token is no longer ours."""
+    if not outcome:
+        return
     using = lease.using
     done = [*outcome.settled, *outcome.confirmed, *(item for item, _, _ in outcome.failed)]
     with transaction.atomic(using=using):
-        lanes.hold(lease)
+        now = lanes.hold(lease)
         if outcome.attempt is not None:
             outcome.attempt.save(using=using)
         outbox.settle([number for item in done for number in item.ids], using=using)
-        _confirm(lease, outcome.confirmed)
-        _note_shown(lease, outcome.shown)
+        _confirm(lease, outcome.confirmed, now)
+        _note_shown(lease, outcome.shown, now)
         _forget_failures(lease, [*outcome.settled, *outcome.confirmed])
-        _note_failures(lease, outcome.failed, provider)
+        _note_failures(lease, outcome.failed, provider, now)
 
 
-def _confirm(lease: Lease, items: Sequence[Item]) -> None:
+def _confirm(lease: Lease, items: Sequence[Item], now: datetime) -> None:
     rows = [
         RemoteListing(
             store_id=lease.store,
@@ -80,8 +83,8 @@ def _confirm(lease: Lease, items: Sequence[Item]) -> None:
             price=listing.price,
             currency=listing.currency,
             name=listing.name,
-            seen_at=Now(),
-            confirmed_at=Now(),
+            seen_at=now,
+            confirmed_at=now,
         )
         for listing in (item.listing for item in items)
         if listing is not None
@@ -89,7 +92,7 @@ def _confirm(lease: Lease, items: Sequence[Item]) -> None:
     _upsert(lease, rows, ["price", "currency", "name", "seen_at", "confirmed_at", "unconfirmed_since"])
 
 
-def _note_shown(lease: Lease, shown: dict[str, RemoteItem | None]) -> None:
+def _note_shown(lease: Lease, shown: dict[str, RemoteItem | None], now: datetime) -> None:
     """What was read back is what the marketplace shows; a listing that is not there shows nothing."""
     rows = [
         RemoteListing(
@@ -98,15 +101,15 @@ def _note_shown(lease: Lease, shown: dict[str, RemoteItem | None]) -> None:
             price=remote.price if remote else None,
             currency=(remote.currency if remote else None) or "",
             name=(remote.name if remote else None) or "",
-            seen_at=Now(),
-            confirmed_at=Now() if remote else None,
+            seen_at=now,
+            confirmed_at=now if remote else None,
         )
         for sku, remote in shown.items()
     ]
     _upsert(lease, rows, ["price", "currency", "name", "seen_at", "confirmed_at", "unconfirmed_since"])
 
 
-def _note_failures(lease: Lease, failed: Sequence[Failed], provider: str) -> None:
+def _note_failures(lease: Lease, failed: Sequence[Failed], provider: str, now: datetime) -> None:
     failures, unconfirmed = [], []
     for item, verdict, again in failed:
         sku = item.listing.sku if item.listing is not None else ""
@@ -121,12 +124,13 @@ def _note_failures(lease: Lease, failed: Sequence[Failed], provider: str) -> Non
                 message=verdict.message[:2000],
                 fingerprint=retry.fingerprint(provider, verdict.code, verdict.message),
                 attempts=counted + (item.failure.attempts if item.failure is not None else 0),
-                next_attempt_at=from_now(again) if isinstance(again, float) else again,
-                last_failed=Now(),
+                next_attempt_at=now + timedelta(seconds=again) if isinstance(again, int | float) else again,
+                last_failed=now,
             )
         )
         if verdict.effect is ItemEffect.UNKNOWN and item.until is None:
-            unconfirmed.append(RemoteListing(store_id=lease.store, sku=sku, unconfirmed_since=Now()))
+            unconfirmed.append(RemoteListing(store_id=lease.store, sku=sku, unconfirmed_since=now))
+    # Plain values, not expressions: a thousand Now() are resolved one by one.
     Failure.objects.using(lease.using).bulk_create(
         failures,
         update_conflicts=True,

@@ -96,6 +96,16 @@ class Plan:
         if not self.target.unique_sku(in_one_store=self.store is not None):
             self._refuse_ambiguous(current, params)
         differs = "IS DISTINCT FROM" if self._postgresql else "IS NOT"
+        join, strangers = f"{STAGING} AS s LEFT JOIN cur AS c ON c.sku = s.sku", ""
+        if not self._postgresql:
+            # Without statistics SQLite takes a store to have ten products, and a LEFT JOIN would then look at
+            # all of them for every row. It looks for each product's row instead, which the staging table keys.
+            join = f"cur AS c CROSS JOIN {STAGING} AS s ON s.sku = c.sku"
+            strangers = (
+                "UNION ALL SELECT s.line, s.sku, s.name, s.places, s.price, s.currency, NULL, NULL, NULL, ''"
+                f" FROM {STAGING} AS s WHERE s.code = '' AND s.sku NOT IN"
+                " (SELECT sku FROM cur WHERE sku IS NOT NULL)"
+            )
         self._run(
             f"""
             CREATE TEMPORARY TABLE {DIFF} AS
@@ -103,11 +113,11 @@ class Plan:
             SELECT s.line, s.sku, s.name, s.places AS decimals, s.price AS new_price,
                    CASE WHEN s.currency = '' THEN coalesce(c.currency, '') ELSE s.currency END AS new_currency,
                    c.key, c.target, c.price AS old_price, coalesce(c.currency, '') AS old_currency
-            FROM {STAGING} AS s LEFT JOIN cur AS c ON c.sku = s.sku
+            FROM {join}
             WHERE s.code = '' AND (
                 c.key IS NULL OR c.price {differs} s.price
                 OR (s.currency <> '' AND s.currency <> coalesce(c.currency, '')))
-            ORDER BY c.target
+            {strangers} ORDER BY target
             """,
             params,
         )

@@ -272,7 +272,7 @@ def test_no_text_is_lost_or_read_twice(text: str) -> None:
     try:
         found = list(table("sku,price\n" + text))
     except InputRefused as refused:
-        assert refused.code == "F_EMPTY"
+        assert refused.code == "F_EMPTY"  # noqa: PT017 - only some texts are refused
         assert not text.replace('"', "").strip()
         return
     begun = [record.line for record in found]
@@ -354,7 +354,7 @@ def zipped(name: str) -> bytes:
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (gzip.compress(b"sku,price\nA,1\n"), "F_ARCHIVE"),
+        (gzip.compress(b"sku,price\nA,1\n", mtime=0), "F_ARCHIVE"),
         (bz2.compress(b"sku,price\nA,1\n"), "F_ARCHIVE"),
         (lzma.compress(b"sku,price\nA,1\n"), "F_ARCHIVE"),
         (zipped("prices.csv"), "F_ARCHIVE"),
