@@ -68,7 +68,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def _sizes(options: argparse.Namespace) -> dict[str, Any]:
     rows = options.rows or (5_000 if options.quick else 100_000)
     long = options.saves or (2_000 if options.quick else 100_000)
-    rounds = options.rounds or (2 if options.quick else 7)
+    rounds = options.rounds or (2 if options.quick else 5)
     peer_rounds = max(1, rounds // 3)
     memory = (rows // 5, rows) if options.quick else (rows // 2, 5 * rows)
     sizes = {

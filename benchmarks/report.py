@@ -71,7 +71,8 @@ def table(found: Mapping[str, list[Figure]]) -> str:
     """`what | database… | goal | met`, one row for each thing that was measured."""
     labels = list(found)
     rows = [["what", *labels, "goal", "met"]]
-    for what in dict.fromkeys(figure.what for figures in found.values() for figure in figures):
+    longest_first = sorted(found.values(), key=len, reverse=True)
+    for what in dict.fromkeys(figure.what for figures in longest_first for figure in figures):
         of = {label: _first(figures, what) for label, figures in found.items()}
         known = {label: figure for label, figure in of.items() if figure is not None}
         rows.append(

@@ -31,8 +31,9 @@ def keep_loaded(model: type[Model], names: Iterable[str]) -> None:
     load = cast("Callable[..., Model]", model.from_db.__func__)  # type: ignore[attr-defined]
     refresh = model.refresh_from_db
 
-    def from_db(cls: type[Model], db: str | None, field_names: Any, values: Any) -> Model:
-        instance = load(cls, db, field_names, values)
+    def from_db(cls: type[Model], /, db: str | None, field_names: Any, values: Any, **more: Any) -> Model:
+        # `more` is fetch_mode, since Django 6.1.
+        instance = load(cls, db, field_names, values, **more)
         state = instance.__dict__
         state[LOADED] = {name: (state.get(name),) for name in kept}
         return instance

@@ -261,7 +261,8 @@ class Writer:
         return self.source.in_store(products, str(self.store), self.using).order_by()
 
     def _compiled(self, rows: QuerySet[Any]) -> tuple[str, tuple[Any, ...]]:
-        return rows.query.get_compiler(self.using).as_sql()
+        sql, params = rows.query.get_compiler(self.using).as_sql()
+        return sql, tuple(params)
 
     def _execute(self, statement: str, params: Sequence[Any] = ()) -> int:
         with self.connection.cursor() as cursor:

@@ -57,7 +57,7 @@ class Dialect:
         if self.counts["ambiguous"]:
             raise InputRefused(
                 "F_DECIMAL",
-                f"{self.counts['ambiguous']} of the prices can be read in two ways:"
+                f"{self.counts['ambiguous']} prices can be read in two ways:"
                 f" {'; '.join(self._seen['ambiguous'])}",
                 hint="say which sign is the decimal one: --decimal . or --decimal ,",
             )

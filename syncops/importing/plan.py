@@ -182,8 +182,8 @@ class Plan:
             return
         homeless, params = "key IS NOT NULL AND target IS NULL", ()
         if target.link is not None:
-            rows = target.source.model._base_manager.using(self.using).order_by()
-            rows = rows.filter(**{f"{target.parent}__isnull": False}).values("pk")
+            products = target.source.model._base_manager.using(self.using).order_by()
+            rows = products.filter(**{f"{target.parent}__isnull": False}).values("pk")
             able, params = rows.query.get_compiler(self.using).as_sql()
             homeless += f" AND key NOT IN ({able})"
         self._take_out("E_NO_PRICE", homeless, params)

@@ -140,7 +140,7 @@ class RowStream:
         """The sign of several currencies that is all that is named: the product's has to be one of them."""
         named = {read_sign(text) for text in (claim, stated) if text}
         sign = named.pop() if len(named) == 1 else None
-        if sign not in CONFIRMING:
+        if sign is None or sign not in CONFIRMING:
             return None
         self.signs.add(sign)
         return sign

@@ -66,7 +66,8 @@ class Target:
     def parent(self) -> str:
         """The path from the product to the value that `link` holds: the product itself, or what hangs on it."""
         way = self.prefix.split(LOOKUP_SEP)[:-1]
-        return LOOKUP_SEP.join([*way, "pk" if self.link.target_field.primary_key else self.link.target_field.name])
+        end = None if self.link is None else self.link.target_field
+        return LOOKUP_SEP.join([*way, "pk" if end is None or end.primary_key else end.name])
 
     @property
     def parent_is_product(self) -> bool:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import transaction
-from django.db.utils import IntegrityError, OperationalError
 
 from syncops import conf, sources
 from syncops.capture import batch
 from syncops.delivery import Means
-from syncops.errors import Unavailable, UsageError
+from syncops.errors import UsageError
 from syncops.importing.apply import Applied, Writer
+from syncops.importing.contention import come_again
 from syncops.importing.dialect import Dialect
 from syncops.importing.plan import UNKNOWN_SHARE, Plan
 from syncops.importing.reader import Table, open_table
@@ -174,36 +174,23 @@ class Import:
     def _apply(self, table: Table, counts: dict[str, int]) -> tuple[Applied, Run, dict[str, int]]:
         """Prices, PriceEdits, Changes and the Run in one transaction."""
         overrides = ", ".join(f"{code}: {why}" for code, why in self.options.overrides.items())
-        try:
-            with transaction.atomic(using=self.using):
-                run = runs.start(
-                    "import",
-                    store=self.store or "",
-                    reason=overrides,
-                    arguments={"file": self.name, "sha256": table.digest, "source": self.source.label},
-                    using=self.using,
-                )
-                applied = Writer(self.plan, run).write(create=self.options.unknown == "create")
-                written = {
-                    **counts,
-                    "changed": applied.changed,
-                    "created": applied.created,
-                    "stale": applied.stale,
-                }
-                prove(written)
-                runs.finish(run, written, using=self.using)
-        except IntegrityError as error:
-            if not _is_double(error):
-                raise
-            raise Unavailable(
-                "Somebody else made a row at the same moment that this import makes", hint="Try again."
-            ) from error
-        except OperationalError as error:
-            if any(words in str(error) for words in ("lock timeout", "locked", "deadlock")):
-                raise Unavailable(
-                    "Somebody else holds rows that this import writes", hint="Try again."
-                ) from error
-            raise
+        with come_again(), transaction.atomic(using=self.using):
+            run = runs.start(
+                "import",
+                store=self.store or "",
+                reason=overrides,
+                arguments={"file": self.name, "sha256": table.digest, "source": self.source.label},
+                using=self.using,
+            )
+            applied = Writer(self.plan, run).write(create=self.options.unknown == "create")
+            written = {
+                **counts,
+                "changed": applied.changed,
+                "created": applied.created,
+                "stale": applied.stale,
+            }
+            prove(written)
+            runs.finish(run, written, using=self.using)
         if applied.marked:
             batch.announce(applied.marked.keys(), self.using)
         return applied, run, written
@@ -295,11 +282,6 @@ def _same_file(one: str, other: str) -> bool:
         return Path(one).samefile(other)
     except (OSError, ValueError):
         return False
-
-
-def _is_double(error: IntegrityError) -> bool:
-    """Whether a unique key was there already (PostgreSQL's SQLSTATE 23505, SQLite's own words)."""
-    return getattr(error.__cause__, "sqlstate", "") == "23505" or "UNIQUE constraint failed" in str(error)
 
 
 def _source(label: str | None) -> sources.Source:

@@ -19,7 +19,9 @@ def market() -> Iterator[Marketplace]:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("count", [30_000, pytest.param(100_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "count", [30_000, pytest.param(100_000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
+)
 def test_I40_every_price_of_a_large_list_reaches_the_marketplace(
     site: Callable[..., Site], database: str, count: int
 ) -> None:

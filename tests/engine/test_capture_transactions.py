@@ -140,7 +140,7 @@ def test_C06_a_savepoint_that_django_does_not_know_of_marks_too_much_and_never_t
 ) -> None:
     with transaction.atomic():
         prices[0].save()
-        savepoint = transaction.savepoint()
+        savepoint = getattr(transaction, "savepoint_create", transaction.savepoint)()
         prices[1].save()
         transaction.savepoint_rollback(savepoint)
         prices[2].save()

@@ -6,11 +6,14 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, connections, models, transaction
+from django.test.utils import isolate_apps
+from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +37,7 @@ from tests.importing.catalogues import (
     take_marks,
     wipe,
 )
-from tests.shop.models import Gadget, Offer, Tariff, Variant
+from tests.shop.models import Gadget, Tariff, Variant
 
 Imports = Callable[..., Imported]
 
@@ -252,6 +255,13 @@ def test_a_product_with_no_row_to_hold_a_price_is_refused_before_anything_is_wri
 # Own save(), auto_now ----------------------------------------------------------------------------------------
 
 
+class OwnSave:
+    """What a model with a `save()` of its own has."""
+
+    def save(self, **kwargs: Any) -> None:
+        models.Model.save(self, **kwargs)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def own_save(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The catalogue's price model has a `save()` of its own; the list is what went through it."""
@@ -312,9 +322,7 @@ def test_I46_a_model_with_its_own_save_leaves_stale_prices_alone(
     assert (done.rows["changed"], done.rows["stale"]) == (1, 1)
 
 
-def test_I46_a_currency_that_changed_since_the_plan_is_stale(
-    stores: list[Store], imports: Imports
-) -> None:
+def test_I46_a_currency_that_changed_since_the_plan_is_stale(stores: list[Store], imports: Imports) -> None:
     """12 EUR became 12 USD: 13 was meant in euro."""
     make_product(stores[0], "A", "12")
 
@@ -334,6 +342,60 @@ def test_I46_a_currency_that_changed_since_the_plan_is_stale_for_a_model_with_it
     with before(PLANNED, lambda: PriceRecord.objects.update(currency="USD")):
         done = imports(Shipped(), price_list(("A", "13")))
     assert (done.rows["stale"], Shipped().prices()["A"]) == (1, (12, "USD"))
+
+
+@pytest.fixture
+def stamped(transactional_db: Any) -> Iterator[type[models.Model]]:
+    """A model with columns that say when it was written, in a registry of its own, with a table."""
+    with isolate_apps("tests.shop") as apart:
+        apart.all_models["syncops"]["store"] = Store
+
+        class Stamped(models.Model):
+            code = models.CharField(max_length=20, unique=True)
+            store = models.ForeignKey(Store, models.DO_NOTHING, related_name="+", db_constraint=False)
+            price = models.DecimalField(max_digits=10, decimal_places=2)
+            currency = models.CharField(max_length=3)
+            touched = models.DateTimeField(auto_now=True)
+            day = models.DateField(auto_now=True)
+            made = models.DateTimeField(auto_now_add=True)
+
+            class Meta:
+                app_label = "shop"
+
+        with connection.schema_editor() as editor:
+            editor.create_model(Stamped)
+        yield Stamped
+        with connection.schema_editor() as editor:
+            editor.delete_model(Stamped)
+
+
+@pytest.mark.parametrize("own_save", [False, True], ids=["set-based", "own save"])
+def test_columns_that_say_when_a_row_was_written_are_stamped(
+    stamped: Any, stores: list[Store], monkeypatch: pytest.MonkeyPatch, own_save: bool
+) -> None:
+    class StampedSource(Source):
+        model = stamped
+        sku, name, store, price, currency = "code", "code", "store", "price", "currency"
+        watch = [Watch(stamped)]
+
+    monkeypatch.setitem(sources._registry, "shop.Stamped", StampedSource())
+    if own_save:
+        monkeypatch.setattr(stamped, "save", OwnSave.save)
+    long_ago = datetime(2020, 2, 2, 12, tzinfo=UTC)
+    for sku in ("A", "B"):
+        stamped.objects.create(code=sku, store=stores[0], price=9, currency="EUR")
+    stamped.objects.update(touched=long_ago, day=long_ago.date(), made=long_ago)
+    began = timezone.now()
+
+    options = Options(source="shop.Stamped", deliver=False)
+    done = import_.run("-", options, stream=io.BytesIO(price_list(("A", "10"), ("B", "9"))))
+
+    assert done.rows["changed"] == 1
+    written, untouched = stamped.objects.order_by("code")
+    assert (written.price, written.made) == (10, long_ago)
+    assert began <= written.touched <= timezone.now()
+    assert written.day >= began.date()
+    assert (untouched.touched, untouched.day) == (long_ago, long_ago.date())
 
 
 # Other sources -----------------------------------------------------------------------------------------------
@@ -379,8 +441,7 @@ def test_I42_two_imports_in_opposite_order_do_not_deadlock(
             catalogue.add(sku, "10" if priced else None, stores[:1])
     take_marks()
     if own_save:
-        plain = catalogue.price_model.save
-        monkeypatch.setattr(catalogue.price_model, "save", lambda self, **kwargs: plain(self, **kwargs))
+        monkeypatch.setattr(catalogue.price_model, "save", OwnSave.save)
         monkeypatch.setattr(apply, "BATCH", 7)
     barrier = threading.Barrier(2)
     ended: list[Imported | Exception] = []
@@ -588,10 +649,7 @@ def test_I43_the_refs_and_prices_are_those_that_saving_each_product_gives(
     catalogue: Catalogue, own_save: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if own_save:
-        plain = catalogue.price_model.save
-        monkeypatch.setattr(
-            catalogue.price_model, "save", lambda self, *args, **kwargs: plain(self, *args, **kwargs)
-        )
+        monkeypatch.setattr(catalogue.price_model, "save", OwnSave.save)
     seen = {"changed": 0, "first": 0, "marked": 0}
 
     @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))

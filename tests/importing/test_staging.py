@@ -81,7 +81,22 @@ CELLS = st.one_of(
     st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=4),
 )
 PRICES = st.sampled_from(
-    ["12", "12.50", "0.10", "0", "007", "1.299", "1,5", "-5", "", "99999999999", "12.345", "€ 5", "1 000.50", "x"]
+    [
+        "12",
+        "12.50",
+        "0.10",
+        "0",
+        "007",
+        "1.299",
+        "1,5",
+        "-5",
+        "",
+        "99999999999",
+        "12.345",
+        "€ 5",
+        "1 000.50",
+        "x",
+    ]
 )
 CURRENCIES = st.sampled_from(["", "EUR", "eur ", "JPY", "$", "?"])
 

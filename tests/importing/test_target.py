@@ -18,7 +18,14 @@ from tests.shop.models import Article, Book, Gadget, Offer, Tariff
 
 def test_each_shape_of_catalogue() -> None:
     found = [
-        (t.model, t.prefix, t.key, t.price.name, getattr(t.currency, "name", None), getattr(t.link, "name", None))
+        (
+            t.model,
+            t.prefix,
+            t.key,
+            t.price.name,
+            getattr(t.currency, "name", None),
+            getattr(t.link, "name", None),
+        )
         for t in (each.target for each in (Shipped(), Articles(), Gadgets()))
     ]
     assert found == [

@@ -73,7 +73,7 @@ def shape(app, name):
     fields = []
     for field in model._meta.local_fields:
         _, path, arguments, options = field.deconstruct()
-        for other in ("related_name", "to"):
+        for other in ("related_name", "to", "validators"):  # not a matter of the table
             options.pop(other, None)
         fields.append((field.column, path, arguments, repr(options)))
     rules = [repr(each.deconstruct()[2] | {"name": ""}) for each in model._meta.constraints]

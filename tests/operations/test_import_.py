@@ -1,4 +1,5 @@
 """`import` as an operation: what is refused, what is left, and what a report says of every row."""
+# ruff: noqa: F811 - the fixtures of the importer's tests are imported, and asked for by name
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ UNTABULAR = [
 
 @pytest.mark.parametrize(("data", "code"), UNTABULAR)
 def test_a_file_that_is_no_price_list_is_refused_whole(
-    stores: list[Store], imports: Imports, data: bytes, code: str  # noqa: F811
+    stores: list[Store], imports: Imports, data: bytes, code: str
 ) -> None:
     make_product(stores[0], "A", "11")
     take_marks()
@@ -70,7 +71,7 @@ def test_a_file_that_is_no_price_list_is_refused_whole(
 
 
 def test_I11_the_refusal_of_contradicting_decimals_names_both_lines(
-    stores: list[Store], imports: Imports  # noqa: F811
+    stores: list[Store], imports: Imports
 ) -> None:
     with pytest.raises(InputRefused) as caught:
         imports(Shipped(), b'sku,price\nA,12.50\nB,7\nC,"12,50"\n')
@@ -122,7 +123,7 @@ def with_row(row: str) -> bytes:
 
 @pytest.mark.parametrize(("row", "code", "column", "raw"), BAD_ROWS)
 def test_one_bad_row_refuses_the_file_or_is_left_out(
-    stores: list[Store], imports: Imports, row: str, code: str, column: str, raw: str  # noqa: F811
+    stores: list[Store], imports: Imports, row: str, code: str, column: str, raw: str
 ) -> None:
     known_products(stores[0])
     before, data = dump(), with_row(row)
@@ -144,7 +145,7 @@ def test_one_bad_row_refuses_the_file_or_is_left_out(
 
 
 def test_I14_no_import_writes_nothing_or_zero_for_an_empty_price(
-    stores: list[Store], imports: Imports  # noqa: F811
+    stores: list[Store], imports: Imports
 ) -> None:
     make_product(stores[0], "A", "9")
     imports(Shipped(), b"sku,price\nA,\n", on_error="skip")
@@ -153,7 +154,7 @@ def test_I14_no_import_writes_nothing_or_zero_for_an_empty_price(
 
 @pytest.mark.parametrize("catalogue", ALL, ids=repr)
 def test_I12_a_price_has_no_more_decimals_than_the_products_own_currency(
-    catalogue: Catalogue, stores: list[Store], imports: Imports  # noqa: F811
+    catalogue: Catalogue, stores: list[Store], imports: Imports
 ) -> None:
     """Nothing in the file says which currency it is; only the database knows."""
     catalogue.add("A", "1200", stores[:1])
@@ -165,7 +166,7 @@ def test_I12_a_price_has_no_more_decimals_than_the_products_own_currency(
 
 @pytest.mark.parametrize("rows", ["A,$12.50", "A,12.50 $"])
 def test_I13_a_shared_sign_confirms_the_currency_of_the_product(
-    stores: list[Store], imports: Imports, rows: str  # noqa: F811
+    stores: list[Store], imports: Imports, rows: str
 ) -> None:
     make_product(stores[0], "A", "9", "USD")
     make_product(stores[0], "B", "7", "USD")
@@ -175,14 +176,14 @@ def test_I13_a_shared_sign_confirms_the_currency_of_the_product(
 
 
 def test_I13_a_shared_sign_names_no_currency_where_the_product_has_none(
-    stores: list[Store], imports: Imports  # noqa: F811
+    stores: list[Store], imports: Imports
 ) -> None:
     Shipped().add("A", None, stores[:1])
     done = imports(Shipped(), b"sku,price\nA,$12.50\n")
     assert (done.status, done.codes) == ("refused", {"E_CURRENCY": 1})
 
 
-def test_I21_a_sku_twice_with_one_price_collapses(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I21_a_sku_twice_with_one_price_collapses(stores: list[Store], imports: Imports) -> None:
     make_product(stores[0], "A", "9")
     done = imports(Shipped(), price_list(("A", "12.5"), ("A", "12.50"), ("A", "12.5")))
     assert (done.ending, done.rows["changed"], done.rows["duplicate"]) == (Ending.DONE, 1, 2)
@@ -190,9 +191,7 @@ def test_I21_a_sku_twice_with_one_price_collapses(stores: list[Store], imports: 
     assert PriceEdit.objects.get().line == 2
 
 
-def test_I21_a_sku_twice_with_other_prices_rejects_every_line(
-    stores: list[Store], imports: Imports  # noqa: F811
-) -> None:
+def test_I21_a_sku_twice_with_other_prices_rejects_every_line(stores: list[Store], imports: Imports) -> None:
     for sku in ("A", "B"):
         make_product(stores[0], sku, "9")
     data = price_list(("A", "12.50"), ("B", "5"), ("A", "13.50"), ("A", "12.50"))
@@ -215,7 +214,7 @@ def test_I21_a_sku_twice_with_other_prices_rejects_every_line(
     [("00123", "123"), ("123", "00123"), ("Mug-1", "mug-1"), ("caf\u00e9", "cafe\u0301"), ("A-1", "B-1")],
 )
 def test_I20_a_near_sku_is_suggested_and_never_taken(
-    stores: list[Store], imports: Imports, known: str, wanted: str  # noqa: F811
+    stores: list[Store], imports: Imports, known: str, wanted: str
 ) -> None:
     make_product(stores[0], known, "9")
     done = imports(Shipped(), price_list((wanted, "12")))
@@ -224,7 +223,7 @@ def test_I20_a_near_sku_is_suggested_and_never_taken(
     assert Shipped().prices() == {known: (9, "EUR")}
 
 
-def test_I20_two_near_skus_are_no_suggestion(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I20_two_near_skus_are_no_suggestion(stores: list[Store], imports: Imports) -> None:
     for sku in ("0123", "00123"):
         make_product(stores[0], sku, "9")
     assert imports(Shipped(), price_list(("123", "12"))).errors[0].suggestion == ""
@@ -232,7 +231,7 @@ def test_I20_two_near_skus_are_no_suggestion(stores: list[Store], imports: Impor
 
 @pytest.mark.parametrize("unknown", ["reject", "ignore"])
 def test_I22_too_many_unknown_skus_stop_the_import_until_somebody_says_why(
-    stores: list[Store], imports: Imports, unknown: str  # noqa: F811
+    stores: list[Store], imports: Imports, unknown: str
 ) -> None:
     known_products(stores[0])
     data = price_list(*KNOWN[:19], ("NEW-1", "12"), ("NEW-2", "12"))
@@ -253,22 +252,23 @@ def test_I22_too_many_unknown_skus_stop_the_import_until_somebody_says_why(
     assert done.ending is (Ending.LEFTOVERS if unknown == "reject" else Ending.DONE)
 
 
-def test_I22_one_unknown_sku_in_twenty_is_no_rail(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I22_one_unknown_sku_in_twenty_is_no_rail(stores: list[Store], imports: Imports) -> None:
     known_products(stores[0])
     done = imports(Shipped(), price_list(*KNOWN[:19], ("NEW-1", "12")), on_error="skip")
     assert (done.status, done.rails) == ("applied", ())
 
 
-def test_I22_a_first_price_list_fills_an_empty_catalogue(
-    stores: list[Store], imports: Imports  # noqa: F811
-) -> None:
+def test_I22_a_first_price_list_fills_an_empty_catalogue(stores: list[Store], imports: Imports) -> None:
     data = b"sku,price,currency,name\nA,12.50,EUR,Mug\nB,1200,JPY,\n"
     dry = imports(Shipped(), data, unknown="create", store="eu", dry_run=True)
     assert (dry.rows["created"], Product.objects.count()) == (2, 0)
     done = imports(Shipped(), data, unknown="create", store="eu")
     assert (done.status, done.rows["created"], done.rows["changed"]) == ("applied", 2, 0)
     assert dry.changes == done.changes
-    assert list(Product.objects.values_list("sku", "name", "store_id")) == [("A", "Mug", "eu"), ("B", "B", "eu")]
+    assert list(Product.objects.values_list("sku", "name", "store_id")) == [
+        ("A", "Mug", "eu"),
+        ("B", "B", "eu"),
+    ]
     assert Shipped().prices() == {"A": (Decimal("12.50"), "EUR"), "B": (1200, "JPY")}
     assert dict(done.marked) == {"eu": 2}
     assert {ref for _, _, ref in take_marks()} == {Shipped().ref("A"), Shipped().ref("B")}
@@ -277,7 +277,7 @@ def test_I22_a_first_price_list_fills_an_empty_catalogue(
 
 
 def test_I22_creating_needs_a_store_a_currency_and_a_source_that_allows_it(
-    stores: list[Store], imports: Imports  # noqa: F811
+    stores: list[Store], imports: Imports
 ) -> None:
     with pytest.raises(UsageError, match="store"):
         imports(Shipped(), price_list(("A", "12")), unknown="create")
@@ -290,7 +290,7 @@ def test_I22_creating_needs_a_store_a_currency_and_a_source_that_allows_it(
 # What can be asked for ---------------------------------------------------------------------------------------
 
 
-def test_a_pattern_is_no_store(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_a_pattern_is_no_store(stores: list[Store], imports: Imports) -> None:
     for slug in ("?u", "*", "u*"):
         with pytest.raises(UsageError):
             imports(Shipped(), price_list(("A", "12")), store=slug)
@@ -298,7 +298,7 @@ def test_a_pattern_is_no_store(stores: list[Store], imports: Imports) -> None:  
         imports(Shipped(), price_list(("A", "12")), store="nowhere")
 
 
-def test_a_sku_that_two_products_have_needs_a_store(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_a_sku_that_two_products_have_needs_a_store(stores: list[Store], imports: Imports) -> None:
     for store in stores[:2]:
         make_product(store, "A", "9")
     with pytest.raises(UsageError, match="more than one product"):
@@ -308,7 +308,7 @@ def test_a_sku_that_two_products_have_needs_a_store(stores: list[Store], imports
     assert prices == {"eu": 9, "us": 12}
 
 
-def test_a_file_that_is_not_there_or_not_a_file(stores: list[Store], tmp_path: Path) -> None:  # noqa: F811
+def test_a_file_that_is_not_there_or_not_a_file(stores: list[Store], tmp_path: Path) -> None:
     (tmp_path / "file.csv").write_text("sku,price\nA,1\n")
     options = Options(source="catalog.Product", deliver=False)
     for path in (tmp_path / "none.csv", tmp_path, tmp_path / "file.csv" / "inner"):
@@ -318,7 +318,7 @@ def test_a_file_that_is_not_there_or_not_a_file(stores: list[Store], tmp_path: P
         import_.run("-", options)
 
 
-def test_several_sources_need_to_be_told_apart(stores: list[Store]) -> None:  # noqa: F811
+def test_several_sources_need_to_be_told_apart(stores: list[Store]) -> None:
     with pytest.raises(UsageError) as caught:
         import_.run("-", Options(), stream=io.BytesIO(b"sku,price\nA,1\n"))
     assert "catalog.Product|shop.Article|shop.Gadget" in caught.value.hint
@@ -342,7 +342,7 @@ def writes(statement: str) -> bool:
 
 @pytest.mark.parametrize("catalogue", ALL, ids=repr)
 def test_I30_a_dry_run_writes_nothing_and_lists_what_the_run_then_does(
-    catalogue: Catalogue, stores: list[Store], imports: Imports  # noqa: F811
+    catalogue: Catalogue, stores: list[Store], imports: Imports
 ) -> None:
     for sku, _ in KNOWN:
         catalogue.add(sku, "9", stores)
@@ -392,12 +392,12 @@ def test_I30_a_dry_run_writes_nothing_and_lists_what_the_run_then_does(
 def test_the_recorder_knows_a_write_when_it_sees_one() -> None:
     assert writes('UPDATE "catalog_pricerecord" SET "amount" = d.new_price FROM syncops_diff AS d')
     assert writes('WITH appended AS (INSERT INTO "syncops_change" ("a") SELECT 1) SELECT 1')
-    assert writes("INSERT INTO \"syncops_run\" VALUES (1)")
+    assert writes('INSERT INTO "syncops_run" VALUES (1)')
     assert writes("COPY syncops_change FROM STDIN")
     assert not writes("WITH doubled AS (SELECT 1) UPDATE syncops_staging SET code = 'E_DUP'")
 
 
-def test_I30_a_dry_run_ends_as_the_run_would(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I30_a_dry_run_ends_as_the_run_would(stores: list[Store], imports: Imports) -> None:
     known_products(stores[0])
     for data, asked in (
         (with_row("K01,,"), {}),
@@ -412,12 +412,19 @@ def test_I30_a_dry_run_ends_as_the_run_would(stores: list[Store], imports: Impor
 # The report --------------------------------------------------------------------------------------------------
 
 
-def test_I50_the_report_says_how_the_file_was_read(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I50_the_report_says_how_the_file_was_read(stores: list[Store], imports: Imports) -> None:
     make_product(stores[0], "A", "9")
     data = b"\xef\xbb\xbfPrices of May\nSKU;Preis;Farbe\n\nA;12,50;rot\n"
     done = imports(Shipped(), data)
     assert replace(done.file, sha256="") == replace(
-        done.file, name="-", sha256="", bytes=len(data), encoding="utf-8", delimiter=";", decimal=",", header_line=2
+        done.file,
+        name="-",
+        sha256="",
+        bytes=len(data),
+        encoding="utf-8",
+        delimiter=";",
+        decimal=",",
+        header_line=2,
     )
     assert len(done.file.sha256) == 64
     notes = " ".join(done.notes)
@@ -426,7 +433,7 @@ def test_I50_the_report_says_how_the_file_was_read(stores: list[Store], imports:
     assert set(done.seconds) == {"read", "plan", "apply"}
 
 
-def test_I51_conservation_is_proved(stores: list[Store]) -> None:  # noqa: F811
+def test_I51_conservation_is_proved(stores: list[Store]) -> None:
     fates = dict.fromkeys(("created", "changed", "unchanged", "rejected", "unknown", "duplicate", "stale"), 1)
     prove({"read": 7, **fates})
     for name in fates:
@@ -435,20 +442,44 @@ def test_I51_conservation_is_proved(stores: list[Store]) -> None:  # noqa: F811
 
 
 CELLS = st.sampled_from(
-    ["12", "12.50", "12.50", "9", "9.00", "$12", "€ 7", "0", "-5", "", "x", "NaN", "1e9", "12.345", "=1", "7 EUR"]
+    [
+        "12",
+        "12.50",
+        "12.50",
+        "9",
+        "9.00",
+        "$12",
+        "€ 7",
+        "0",
+        "-5",
+        "",
+        "x",
+        "NaN",
+        "1e9",
+        "12.345",
+        "=1",
+        "7 EUR",
+    ]
 )
 SKU_CELLS = st.sampled_from(["A", "A", "B", "C", "D", " A ", '="B"', "", "NEW", "new2", "1.2E+9"])
 LINES = st.one_of(
     st.tuples(SKU_CELLS, CELLS, st.sampled_from(["", "", "EUR", "JPY", "USD", "?"])).map(
         lambda cells: ",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells)
     ),
-    st.tuples(SKU_CELLS.filter(lambda cell: '"' not in cell), CELLS).map(lambda cells: ",".join((*cells, ""))),
+    st.tuples(SKU_CELLS.filter(lambda cell: '"' not in cell), CELLS).map(
+        lambda cells: ",".join((*cells, ""))
+    ),
     st.sampled_from(["", "  ", "A,12", "A,12,EUR,x", 'A,"12', "A,12,"]),
 )
 
 
-def test_I51_every_row_has_one_fate(stores: list[Store], transactional_db: Any) -> None:  # noqa: F811
-    for sku, price, currency in (("A", "9", "EUR"), ("B", "9", "USD"), ("C", "12.50", "EUR"), ("D", None, "")):
+def test_I51_every_row_has_one_fate(stores: list[Store], transactional_db: Any) -> None:
+    for sku, price, currency in (
+        ("A", "9", "EUR"),
+        ("B", "9", "USD"),
+        ("C", "12.50", "EUR"),
+        ("D", None, ""),
+    ):
         Shipped().add(sku, price, stores[:1], currency)
     before = dump()
     seen: set[str] = set()
@@ -487,7 +518,7 @@ def test_I51_every_row_has_one_fate(stores: list[Store], transactional_db: Any) 
     assert seen == {"created", "changed", "unchanged", "rejected", "unknown", "duplicate"}
 
 
-def test_I52_all_errors_of_a_row_with_their_places(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I52_all_errors_of_a_row_with_their_places(stores: list[Store], imports: Imports) -> None:
     make_product(stores[0], "A", "9")
     data = b'sku,Unit Price,Currency\nA,"9\n",EUR\n,-5,XX\nA,5,\n'
     done = imports(Shipped(), data)
@@ -501,7 +532,7 @@ def test_I52_all_errors_of_a_row_with_their_places(stores: list[Store], imports:
 
 
 def test_I52_a_report_shows_twenty_and_the_rejects_file_all(
-    stores: list[Store], imports: Imports, tmp_path: Path  # noqa: F811
+    stores: list[Store], imports: Imports, tmp_path: Path
 ) -> None:
     rejects = tmp_path / "rejects.csv"
     data = price_list(*((f"X{number}", "12") for number in range(50)))
@@ -510,9 +541,7 @@ def test_I52_a_report_shows_twenty_and_the_rejects_file_all(
     assert (done.rejects, len(rejects.read_text().splitlines())) == (str(rejects), 51)
 
 
-def test_I54_no_control_character_of_a_file_is_in_a_report(
-    stores: list[Store], imports: Imports  # noqa: F811
-) -> None:
+def test_I54_no_control_character_of_a_file_is_in_a_report(stores: list[Store], imports: Imports) -> None:
     make_product(stores[0], "A", "9")
     evil = "\x1b[2J\x07\u202e\x9b31m"
     data = f"sku,price,currency,{evil}\n{evil},12,EUR,\nA,{evil},{evil},\n".encode()
@@ -535,7 +564,7 @@ def read(path: Path, delimiter: str = ",") -> list[list[str]]:
 
 
 def test_I53_the_rejects_file_corrected_imports_as_it_is(
-    stores: list[Store], imports: Imports, tmp_path: Path  # noqa: F811
+    stores: list[Store], imports: Imports, tmp_path: Path
 ) -> None:
     known_products(stores[0])
     first, second = tmp_path / "rejects.csv", tmp_path / "again.csv"
@@ -559,7 +588,9 @@ def test_I53_the_rejects_file_corrected_imports_as_it_is(
     assert [(row[:4], row[5]) for row in read(second, ";")] == [(row[:4], row[5]) for row in rows]
     assert [each.raw for each in again.errors] == ["abc", "-5", ""]
 
-    corrected = first.read_text().replace(";abc;", ";99,90;").replace(";'-5;", ";5,00;").replace(";K02;;", ";K02;7;")
+    corrected = (
+        first.read_text().replace(";abc;", ";99,90;").replace(";'-5;", ";5,00;").replace(";K02;;", ";K02;7;")
+    )
     done = imports(Shipped(), corrected.encode())
     assert (done.status, done.rows["changed"]) == ("applied", 3)
     assert {sku: price for sku, (price, _) in Shipped().prices().items() if sku < "K03"} == {
@@ -568,7 +599,7 @@ def test_I53_the_rejects_file_corrected_imports_as_it_is(
 
 
 def test_I53_a_sku_that_looks_like_a_formula_survives_the_way_there_and_back(
-    stores: list[Store], imports: Imports, tmp_path: Path  # noqa: F811
+    stores: list[Store], imports: Imports, tmp_path: Path
 ) -> None:
     rejects = tmp_path / "rejects.csv"
     for sku in ("-A", "@B", "+C", "=D", "'=E", "''-F"):
@@ -581,7 +612,7 @@ def test_I53_a_sku_that_looks_like_a_formula_survives_the_way_there_and_back(
 
 
 def test_I53_a_cell_is_taken_as_it_stands_in_a_file_that_is_not_ours(
-    stores: list[Store], imports: Imports  # noqa: F811
+    stores: list[Store], imports: Imports
 ) -> None:
     make_product(stores[0], "'-A", "9")
     assert imports(Shipped(), price_list(("'-A", "12"))).rows["changed"] == 1
@@ -590,13 +621,15 @@ def test_I53_a_cell_is_taken_as_it_stands_in_a_file_that_is_not_ours(
 @pytest.mark.parametrize("line", ["A,12,50", "A", "12.50,A,,x", 'A,"12', '"A\nB",12,x,y'])
 @pytest.mark.parametrize("header", ["sku,price", "price,sku", "sku,price,note"])
 def test_I53_a_record_that_does_not_fit_its_header_is_never_cut_to_fit(
-    stores: list[Store], imports: Imports, tmp_path: Path, line: str, header: str  # noqa: F811
+    stores: list[Store], imports: Imports, tmp_path: Path, line: str, header: str
 ) -> None:
     """`A,12,50` under `sku,price` is 12.50 with a comma, and not 12."""
     for sku in ("A", "12", "50", "12.50"):
         make_product(stores[0], sku, "9")
     rejects, again = tmp_path / "rejects.csv", tmp_path / "again.csv"
-    done = imports(Shipped(), f"{header}\n{line}\n".encode(), rejects=str(rejects), on_error="skip", decimal=".")
+    done = imports(
+        Shipped(), f"{header}\n{line}\n".encode(), rejects=str(rejects), on_error="skip", decimal="."
+    )
     if not done.rows["rejected"]:
         assert header == "sku,price,note"
         return
@@ -610,7 +643,7 @@ def test_I53_a_record_that_does_not_fit_its_header_is_never_cut_to_fit(
 
 
 def test_I53_rejects_that_cannot_be_written_are_found_out_before_the_first_write(
-    stores: list[Store], imports: Imports, tmp_path: Path  # noqa: F811
+    stores: list[Store], imports: Imports, tmp_path: Path
 ) -> None:
     known_products(stores[0])
     before = dump()
@@ -619,9 +652,7 @@ def test_I53_rejects_that_cannot_be_written_are_found_out_before_the_first_write
     assert dump() == before
 
 
-def test_I53_the_rejects_never_replace_the_list_itself(
-    stores: list[Store], tmp_path: Path  # noqa: F811
-) -> None:
+def test_I53_the_rejects_never_replace_the_list_itself(stores: list[Store], tmp_path: Path) -> None:
     file = tmp_path / "prices.csv"
     file.write_bytes(with_row("K01,,"))
     (tmp_path / "link.csv").symlink_to(file)
@@ -635,7 +666,7 @@ def test_I53_the_rejects_never_replace_the_list_itself(
 # Delivery ----------------------------------------------------------------------------------------------------
 
 
-def test_I50_an_import_delivers_what_it_marked(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I50_an_import_delivers_what_it_marked(stores: list[Store], imports: Imports) -> None:
     make_product(stores[0], "A", "9")
     take_marks()
     done = imports(Shipped(), price_list(("A", "12")), deliver=True)
@@ -644,7 +675,7 @@ def test_I50_an_import_delivers_what_it_marked(stores: list[Store], imports: Imp
     assert Change.objects.count() == 0
 
 
-def test_I50_counts_are_kept_with_the_run(stores: list[Store], imports: Imports) -> None:  # noqa: F811
+def test_I50_counts_are_kept_with_the_run(stores: list[Store], imports: Imports) -> None:
     make_product(stores[0], "A", "9")
     done = imports(Shipped(), price_list(("A", "12")))
     run = Run.objects.get(pk=done.run)
