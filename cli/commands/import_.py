@@ -11,7 +11,7 @@ import typer
 from cli.commands.flush import left, progressing, store_payload
 from cli.verbs import DryRun, verb
 from cli.view import Format, View
-from syncops.errors import UsageError
+from syncops.errors import GuardRail, InputRefused, SyncopsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -172,6 +172,7 @@ def _view(done: Imported, again: str, *, dry_run: bool) -> View:
         rows=[tuple(each.values()) for each in changes],
         title="Would change" if dry_run or done.ending.value in {"refused", "guarded"} else "Changed",
         ending=endings,
+        error=_why_not(done),
         notes=[*done.notes, *_told(done)],
         next=following,
         run=done.run,
@@ -220,9 +221,22 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
 
 
+def _why_not(done: Imported) -> SyncopsError | None:
+    """Why nothing was written, where a report comes with it."""
+    if done.status == "refused":
+        bad = {code: count for code, count in done.codes.items() if code.startswith("E_")}
+        return InputRefused(
+            max(bad, key=bad.__getitem__), f"{_rows(sum(bad.values()))} refused; nothing was written"
+        )
+    if done.status == "guarded":
+        rail = next(rail for rail in done.rails if rail.overridden_because is None)
+        return GuardRail(rail.code, f"{rail.message} Nothing was written")
+    return None
+
+
 def _next(done: Imported, again: str, *, dry_run: bool) -> list[str]:
     if done.status == "refused":
-        refused = [f"Nothing was written. Leave the bad rows out: {again} --on-error skip"]
+        refused = [f"Leave the bad rows out: {again} --on-error skip"]
         if done.codes.get("E_UNKNOWN_SKU"):
             refused.append(
                 "Unknown skus: --unknown create makes the products, --unknown ignore passes them over"
@@ -230,7 +244,7 @@ def _next(done: Imported, again: str, *, dry_run: bool) -> list[str]:
         return refused
     if done.status == "guarded":
         code = next(rail.code for rail in done.rails if rail.overridden_because is None)
-        return [f"Nothing was written. If it is right all the same: {again} --override {code}='why'"]
+        return [f"If it is right all the same: {again} --override {code}='why'"]
     if dry_run:
         return ["Nothing was written. Do it: the same command without --dry-run"] if done.changes else []
     found = []

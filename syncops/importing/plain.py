@@ -48,7 +48,9 @@ class PlainRows:
     `whole` is the most characters that a price may have, `sku` and `name` the most of those (name None: any).
     """
 
-    def __init__(self, columns: Mapping[str, int], *, whole: int, places: int, sku: int, name: int | None) -> None:
+    def __init__(
+        self, columns: Mapping[str, int], *, whole: int, places: int, sku: int, name: int | None
+    ) -> None:
         self._sku, self._price = columns["sku"], columns["price"]
         self._currency, self._name = columns.get("currency"), columns.get("name")
         self._longest_name = name
@@ -76,7 +78,9 @@ class PlainRows:
         names = [] if self._name is None else [name.strip() for name in table[self._name]]
         if not self._column(self._skus, skus) or not self._column(self._prices, prices):
             return None
-        if _UNUSUAL("\n".join(skus)) or (self._longest_name and max(map(len, names), default=0) > self._longest_name):
+        if _UNUSUAL("\n".join(skus)) or (
+            self._longest_name and max(map(len, names), default=0) > self._longest_name
+        ):
             return None
         stated = table[self._currency] if self._currency is not None else ("",) * len(lines)
         known = {cell: agreed(cell.strip().upper()) for cell in set(stated)}

@@ -135,7 +135,9 @@ class Plan:
         nameless = f"new_currency IN ({none}) AND ({'1 = 1' if unknown == 'create' else 'key IS NOT NULL'})"
         cases = " ".join(f"WHEN '{code}' THEN {places}" for code, places in EXPONENTS.items())
         listed = ", ".join(f"'{code}'" for code in EXPONENTS)
-        precise = f"decimals > CASE WHEN new_currency IN ({listed}) THEN CASE new_currency {cases} END ELSE 2 END"
+        precise = (
+            f"decimals > CASE WHEN new_currency IN ({listed}) THEN CASE new_currency {cases} END ELSE 2 END"
+        )
         self._take_out("E_CURRENCY", f"({other}) OR ({nameless})")
         self._take_out("E_DECIMALS", f"({precise}) AND new_currency <> ''")
         self._take_out_homeless()
