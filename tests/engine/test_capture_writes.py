@@ -346,3 +346,20 @@ def test_C32_a_whole_store_is_marked_by_one_statement_a_source(store: Store) -> 
         assert outbox.mark_all("eu", using="default") == 30
     inserts = [each for each in seen if "INSERT INTO" in each["sql"]]
     assert len(inserts) == 3  # the shipped catalogue, and the two of tests.shop
+
+
+def test_C32_a_store_that_is_off_is_marked_for_nothing_however_many_change(
+    store: Store, us: Store, marked: Any
+) -> None:
+    products = [make_product(each, f"A-{number}") for each in (store, us) for number in range(2)]
+    switch_by_save(False)
+    Change.objects.all().delete()
+    with transaction.atomic():
+        for product in products:
+            product.save()
+    assert {slug for slug, _ in marked()} == {"us"}
+    with transaction.atomic():
+        for product in products:
+            product.delete()
+    assert {slug for slug, _ in marked()} == {"us"}
+    assert outbox.mark_all("eu", using="default") == 0
