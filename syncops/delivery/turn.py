@@ -156,7 +156,11 @@ class Turn:
         """One call and its settlement."""
         lanes.renew(self.lease, for_seconds=self.timeout)
         began = self.means.monotonic()
-        answer = attempt(lambda: self._push_once(batch), self.means)
+        try:
+            answer = attempt(lambda: self._push_once(batch), self.means)
+        except BaseException:
+            self._note_interrupted([by_sku[listing.sku] for listing in batch], began)
+            raise
         verdict = retry.classify(answer)
         self.done.calls += 1
         outcome = Outcome(attempt=self._attempt(answer, verdict, len(batch), began))
@@ -178,6 +182,17 @@ class Turn:
             )
         self.means.progress(self.done)
         return verdict
+
+    def _note_interrupted(self, items: Sequence[Item], began: float) -> None:
+        """Ctrl-C or SIGTERM while a call was under way: the marketplace may have it, so it is read back first.
+
+        Without this, the lane that is given back now could send a newer price before the older call arrives.
+        """
+        broken = errors.OutcomeUnknown("The call was interrupted on our side")
+        outcome = Outcome(attempt=self._attempt(broken, retry.classify(broken), len(items), began))
+        for item in items:
+            self._fail(outcome, item, ItemVerdict(ItemEffect.UNKNOWN, "interrupted", str(broken)))
+        self._settle(outcome)
 
     def _push_once(self, batch: Sequence[Listing]) -> Done:
         answer = self.provider.push(batch, self.timeout)

@@ -250,6 +250,25 @@ def test_D05_a_new_price_does_not_postpone_the_reading_back(products: list[Produ
     assert (due - before).total_seconds() == pytest.approx(60, abs=1)
 
 
+@pytest.mark.parametrize("leaving", [KeyboardInterrupt, SystemExit])
+def test_D05_a_call_that_is_interrupted_is_read_back_before_anything_newer_is_sent(
+    products: list[Product], shelf: Shelf, leaving: type[BaseException]
+) -> None:
+    def interrupted(batch: Sequence[Listing]) -> None:
+        raise leaving
+
+    shelf.answers.append(interrupted)  # type: ignore[arg-type]
+    with pytest.raises(leaving):
+        turn()
+    assert Lane.objects.get().expires_at is None
+    assert Attempt.objects.get().verdict == "outcome unknown"
+    set_price(products[0], "99.00")
+    assert turn().calls == 0
+    rested()
+    assert turn().delivered == 3
+    assert shelf.items["A-0"].price == Decimal(99)
+
+
 def test_D05_a_sku_missing_from_the_answer_is_unknown(products: list[Product], shelf: Shelf) -> None:
     shelf.answers.append(answer(ItemResult("A-0", "ok"), ItemResult("A-1", "ok")))
     done = turn()
