@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -46,10 +47,15 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str,
         numeric = any(values) and all(isinstance(v, (int, float, Decimal, type(None))) for v in values)
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(cell(value))) for value in row))
+        table.add_row(*(Text(visible(_narrow(value))) for value in row))
     with screen.console.capture() as capture:
         screen.console.print(table)
     return capture.get()
+
+
+def _narrow(value: object) -> str:
+    """One cell of a table: a time without its year and seconds, in UTC like all others."""
+    return f"{value.astimezone(UTC):%d %b %H:%M}" if isinstance(value, datetime) else cell(value)
 
 
 def failure(error: SyncopsError) -> Mapping[str, str]:

@@ -35,6 +35,10 @@ COLUMNS = (
 )
 
 
+#: The same in a table, where width is dear.
+HEADINGS = ("store", "refs", "calls", "sent", "same", "gone", "retry", "park", "unkn", "wait", "why not")
+
+
 @verb(app, "flush", schema="syncops.flush/1")
 def flush(
     session: Session,
@@ -94,6 +98,7 @@ def delivered(done: Flushed) -> View:
     return View(
         payload={"run": done.run, "dry_run": False, "stores": [store_payload(each) for each in done.stores]},
         columns=(*COLUMNS, "skipped_because"),
+        headings=HEADINGS,
         rows=[tuple(store_payload(each).values()) for each in done.stores],
         title="Flushed",
         ending=done.ending,

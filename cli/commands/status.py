@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 #: The same in a table, where width is dear.
-HEADINGS = ("store", "sync", "wait", "oldest s", "retry", "park", "unconf", "drift", "lane", "last delivery")
+HEADINGS = ("store", "sync", "wait", "oldest s", "retry", "park", "unconf", "drift", "lane", "last sent")
 
 
 @verb(app, "status", schema="syncops.status/1")

@@ -100,7 +100,7 @@ class Http(Provider):
 
 def _base_url(store: str, given: str) -> str:
     """The address without a slash at its end. Raises ConfigurationError."""
-    hint = f"syncops stores set {store} --option base_url=https://…"
+    hint = f"syncops stores set {store} --option base_url=https://… (or that option of stores add)"
     try:
         parts = urlsplit(given)
         named = parts.username is not None or parts.password is not None
