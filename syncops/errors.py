@@ -35,6 +35,11 @@ class SyncopsError(Exception):
         self.hint = hint
 
     @property
+    def advice(self) -> str:
+        """The message and what to do next, in one line."""
+        return f"{self} {self.hint}".strip()
+
+    @property
     def code(self) -> str:
         """A stable word for machines: the class name, or what a subclass was given."""
         return type(self).__name__

@@ -270,11 +270,8 @@ def _append(
     counted: dict[str, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(f"{insert} {select} RETURNING {store}", values)
-        while rows := cursor.fetchall() if few else cursor.fetchmany(2000):
-            for (slug,) in rows:
-                counted[slug] = counted.get(slug, 0) + 1
-            if few:
-                break
+        for (slug,) in cursor:
+            counted[slug] = counted.get(slug, 0) + 1
     return counted
 
 

@@ -12,7 +12,7 @@ from cli.view import Format, View
 from syncops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cli.progress import Progress
     from cli.session import Session
@@ -114,6 +114,11 @@ def store_payload(each: Delivery) -> dict[str, object]:
     return {**counts, "skipped_because": each.skipped_because or None}
 
 
+def flush_again(stores: Iterable[str]) -> str:
+    """The command that flushes these stores."""
+    return " ".join(["syncops flush", *(f"--store {store}" for store in stores)])
+
+
 def left(stores: tuple[Delivery, ...]) -> list[str]:
     """The next useful command for what is left."""
     found = []
@@ -152,7 +157,7 @@ def previewed(planned: Flushed, shown: Format) -> View:
         for number, batch in enumerate(plan.batches, 1)
         for step in batch
     ]
-    stores = "".join(f" --store {plan.store}" for plan in planned.previews if plan.batches)
+    again = flush_again(plan.store for plan in planned.previews if plan.batches)
     rows: list[tuple[object, ...]] = list(items)
     columns: tuple[str, ...] = ("store", "batch", "sku", "name", "old", "new", "currency")
     if shown is Format.TABLE and len(items) > 40:
@@ -168,7 +173,7 @@ def previewed(planned: Flushed, shown: Format) -> View:
         title="What a flush would do",
         ending=planned.ending,
         notes=[_told(plan) for plan in planned.previews],
-        next=[f"Do it: syncops flush{stores}"] if items else (),
+        next=[f"Do it: {again}"] if items else (),
     )
 
 

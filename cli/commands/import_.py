@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.commands.flush import left, progressing, store_payload
+from cli.commands.flush import flush_again, left, progressing, store_payload
 from cli.verbs import DryRun, verb
 from cli.view import Format, View
 from syncops.errors import GuardRail, InputRefused, SyncopsError, UsageError
@@ -252,5 +252,4 @@ def _next(done: Imported, again: str, *, dry_run: bool) -> list[str]:
         found = [f"The refused rows are in {done.rejects}; corrected, that file imports as it is"]
     if done.delivered is not None:
         return [*found, *left(done.delivered.stores)]
-    stores = "".join(f" --store {store}" for store in done.marked)
-    return [*found, f"Deliver it: syncops flush{stores}"] if done.marked else found
+    return [*found, f"Deliver it: {flush_again(done.marked)}"] if done.marked else found

@@ -52,12 +52,12 @@ def preview(store: str, *, force: bool = False, limit: int | None = None, using:
     row = Store.objects.using(using).get(pk=store)
     where = lanes.standing(store, using=using)
     try:
-        registry.make(row.provider, store, row.options).close()
+        provider = registry.make(row.provider, store, row.options)
     except (ConfigurationError, UsageError) as wrong:
         waiting, _ = outbox.depth(using=using).get(store, (0, None))
-        return Preview(store, waiting, {}, {}, (), 0, f"{wrong} {wrong.hint}".strip(), misconfigured=True)
+        return Preview(store, waiting, {}, {}, (), 0, wrong.advice, misconfigured=True)
     items: dict[Ref, Item] = {}
-    with registry.make(row.provider, store, row.options) as provider:
+    with provider:
         after, first = 0, True
         while limit is None or len(items) < limit:
             found = survey(store, provider, rows=1000, after=after, retries=first, force=force, using=using)

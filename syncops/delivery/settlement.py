@@ -19,6 +19,9 @@ from syncops.models import Attempt, Failure, RemoteListing
 from syncops.retry import ItemEffect, ItemVerdict
 from syncops.values import RemoteItem
 
+#: What is known of a listing once the marketplace has shown or confirmed it.
+SHOWN = ["price", "currency", "name", "seen_at", "confirmed_at", "unconfirmed_since"]
+
 #: An item, why it failed, and when it is tried again: seconds from now, a time, or None for parked.
 Failed = tuple[Item, ItemVerdict, "float | datetime | None"]
 
@@ -89,7 +92,7 @@ def _confirm(lease: Lease, items: Sequence[Item], now: datetime) -> None:
         for listing in (item.listing for item in items)
         if listing is not None
     ]
-    _upsert(lease, rows, ["price", "currency", "name", "seen_at", "confirmed_at", "unconfirmed_since"])
+    _upsert(lease, rows, SHOWN)
 
 
 def _note_shown(lease: Lease, shown: dict[str, RemoteItem | None], now: datetime) -> None:
@@ -106,7 +109,7 @@ def _note_shown(lease: Lease, shown: dict[str, RemoteItem | None], now: datetime
         )
         for sku, remote in shown.items()
     ]
-    _upsert(lease, rows, ["price", "currency", "name", "seen_at", "confirmed_at", "unconfirmed_since"])
+    _upsert(lease, rows, SHOWN)
 
 
 def _note_failures(lease: Lease, failed: Sequence[Failed], provider: str, now: datetime) -> None:

@@ -43,8 +43,7 @@ def deliver(
     """Take the lane of a store and deliver what waits there, for at most SYNCOPS["TURN"] seconds of work.
 
     A lane that cannot be taken, or a store that is set up wrongly, is not an error: the Delivery says why it was
-    skipped. Raises InsideTransaction
-    where the caller has a transaction open.
+    skipped. Raises InsideTransaction where the caller has a transaction open.
     """
     means = means or Means()
     done = Delivery(store)
@@ -61,7 +60,7 @@ def deliver(
             done.skipped_because = str(lost)
         except (errors.ConfigurationError, errors.UsageError) as wrong:
             # One store that is set up wrongly must not keep the others waiting.
-            done.skipped_because, done.misconfigured = f"{wrong} {wrong.hint}".strip(), True
+            done.skipped_because, done.misconfigured = wrong.advice, True
         finally:
             lanes.release(lease)
     done.waiting, _ = outbox.depth(using=using).get(store, (0, None))

@@ -23,7 +23,9 @@ from syncops.providers import registry
 from syncops.values import Ending
 
 #: What opens something. A `key` does, but for the one that names a budget of calls.
-_SECRET = re.compile(r"token|secret|password|passwd|credential|private|(?<![a-z])key$|apikey$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"token|secret|password|passwd|credential|private|api_?key|(?<![a-z])key$", re.IGNORECASE
+)
 _NO_SECRET = frozenset({"rate_key"})
 
 #: An address with a user's name and password in it.
@@ -151,7 +153,7 @@ def check(slug: str, *, using: str = "default") -> StoreChecked:
         try:
             provider.check(float(store.options.get("timeout", conf.get().TIMEOUT)))
         except ProviderError as error:
-            return StoreChecked(slug, False, f"{error} {error.hint}".strip())
+            return StoreChecked(slug, False, error.advice)
     return StoreChecked(slug, True, "address and credentials are right")
 
 
@@ -173,7 +175,8 @@ def refuse_secrets(options: Mapping[str, Any], slug: str) -> None:
     """Raises UsageError for an option, however deep, whose name or address looks like a secret."""
     for name, value in _leaves(options):
         last = name.rpartition(".")[2]
-        if last not in _NO_SECRET and (_SECRET.search(last) or _CREDENTIALS.search(str(value))):
+        named = last not in _NO_SECRET and _SECRET.search(last)
+        if named or _CREDENTIALS.search(str(value)):
             variable = f"SYNCOPS_{slug.upper().replace('-', '_')}_TOKEN"
             raise UsageError(
                 f"{name} looks like a secret, and a secret is never stored",

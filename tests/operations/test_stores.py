@@ -65,9 +65,18 @@ def test_a_provider_that_is_not_there_is_said_with_those_that_are(db: Any) -> No
 
 @pytest.mark.parametrize(
     "options",
-    [{"token": "x"}, {"api_key": "x"}, {"ApiSecret": "x"}, {"base_url": "https://me:pw@example.com"}],
+    [
+        {"token": "x"},
+        {"api_key": "x"},
+        {"api_key_2": "x"},
+        {"ApiSecret": "x"},
+        {"key": "x"},
+        {"auth": {"client": [{"secret": "x"}]}},
+        {"base_url": "https://me:pw@example.com"},
+        {"rate_key": "https://me:pw@example.com"},
+    ],
 )
-def test_a_secret_is_refused_and_never_stored(store: Store, options: dict[str, str]) -> None:
+def test_a_secret_is_refused_and_never_stored(store: Store, options: dict[str, Any]) -> None:
     for act in (
         lambda: stores.add("us", provider="memory", options=options),
         lambda: stores.change("eu", options=options),
